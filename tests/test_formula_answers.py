@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 import minigrad as mg
-from minigrad.derivation.formulas.grammar import NoFormula, parsed, value_of, written
+from minigrad.derivation.formulas.functions import NoFormula
+from minigrad.derivation.formulas.grammar import parsed, value_of, written
 from minigrad.derivation.formulas.latex import as_python
 
 special = pytest.importorskip("scipy.special")
@@ -368,7 +369,7 @@ def test_errors_are_carried_through_formulas() -> None:
 # --- the grammar is closed ---------------------------------------------------------------
 
 HOSTILE = [
-    "__import__('os').system('true')", "().__class__", "a.__class__", "[q for q in (1,)]",
+    "__import__('os').system('true')", "().__class__", "a.__class__", "{q for q in (1,)}",
     "lambda: 0", "f'{a}'", "open('x')", "exec('1')", "eval('1')", "a := 2",
     "getattr(a, 'data')", "a.data.flags", "np.load('x')", "np.fromfile('x')", "globals()",
     "a and a", "not a", "a // 2", "a % 2", "a << 2", "{1: a}", "{a}", "a; a", "*a",
@@ -552,3 +553,54 @@ def test_what_is_equal_by_chance_is_no_formula() -> None:
     report = mg.check_derivation(L, {"dw": "2*a**2*w"})  # which has nothing to do with it
     assert not report.ok and "these numbers only" in str(report)
     assert a**2 == b and c == 2
+
+
+def contrast(formula: str) -> Any:
+    rng, tau = np.random.default_rng(0), 0.5
+    Z, C = (mg.Tensor(rng.normal(size=(4, 3)), requires_grad=True) for _ in range(2))
+    logP = mg.log_softmax(Z @ C.T / tau, axis=1)
+    Pm = np.exp(logP)  # noqa: F841  # beside the path to L
+    Q = np.exp(logP.data)  # noqa: F841
+    L = -np.mean(np.diag(logP))
+    return mg.check_derivation(L, {"dL/dZ": formula}).rows[0]
+
+
+def inline(formula: str) -> Any:
+    sigma, v = 1.0, np.array([1.0, 2.0, 3.0])  # noqa: F841
+    w = mg.Tensor([0.5, -1.0, 2.0], requires_grad=True)
+    E = np.sum((w - np.array([1.0, 2.0, 3.0])) ** 2) / (2 * sigma**2)
+    return mg.check_derivation(E, {"dE/dw": formula}).rows[0]
+
+
+def looped(formula: str) -> Any:
+    rng, sigma, v = np.random.default_rng(1), 1.0, np.array([1.0, 2.0, 3.0])  # noqa: F841
+    w = mg.Tensor(rng.normal(size=3), requires_grad=True)
+    for h in (np.sum((w - np.array([1.0, 2.0, 3.0])) ** 2),):
+        E = h / (2 * sigma**2)
+    return mg.check_derivation(E, {"dE/dw": formula}).rows[0]
+
+
+@pytest.mark.parametrize(("graph", "right", "wrong"), [
+    (contrast, "(Pm - np.eye(4)) @ C / (4*tau)", "(Pm - np.eye(4)) @ C * tau"),
+    (contrast, "(Q - np.eye(4)) @ C / (4*tau)", "(Q - np.eye(4)) @ C * tau"),
+    (inline, "(w - v)/sigma**2", "(w - v)*sigma"),
+    (inline, "(w - np.array([1, 2, 3.]))/sigma**2", "w - np.array([1, 2, 3.])"),
+    (looped, "(w - v)/sigma**2", "(w - v)/sigma"),
+])  # fmt: skip
+def test_other_points_are_not_given_up(graph: Any, right: str, wrong: str) -> None:
+    assert (graph(right).verdict, graph(right).remark) == ("correct", "")
+    assert graph(wrong).verdict == "wrong"
+    assert "it holds for these numbers only, not for others" in graph(wrong).remark
+
+
+def test_where_other_points_are_given_up_the_row_says_so() -> None:
+    s, w = 1.0, mg.Tensor(0.5, requires_grad=True)
+    E = s * w**3
+    row = mg.check_derivation(E, {"d2E/dw2": "6*s*w"}).rows[0]
+    assert (row.verdict, row.note) == ("correct", "other values of s were not tried")
+    v = mg.Tensor([0.5, -1.0, 2.0], requires_grad=True)
+    scope = {"v": v, "s": s, "np": np}
+    exec("E = np.sum(v * np.exp(s * np.array([0.3, 0.7, 1.9])))", scope)
+    E, k = scope["E"], np.asarray([*map(np.exp, [0.3, 0.7, 1.9])])  # noqa: F841
+    row = mg.check_derivation(E, {"dE/dv": "k*s"}).rows[0]
+    assert (row.verdict, row.note) == ("correct", "other values of s were not tried")

@@ -15,13 +15,8 @@ from typing import Any
 import numpy as np
 
 from minigrad.derivation.feedback import KINDS
-from minigrad.derivation.formulas.grammar import (
-    NoFormula,
-    names_in,
-    parsed,
-    value_of,
-    written,
-)
+from minigrad.derivation.formulas.functions import NoFormula
+from minigrad.derivation.formulas.grammar import names_in, parsed, value_of, written
 from minigrad.derivation.formulas.repairs import repairs
 from minigrad.derivation.grading import check_derivation
 from minigrad.errors import label

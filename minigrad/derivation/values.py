@@ -17,7 +17,8 @@ from typing import Any
 
 import numpy as np
 
-from minigrad.derivation.formulas.grammar import NoFormula, parsed, value_of
+from minigrad.derivation.formulas.functions import NoFormula
+from minigrad.derivation.formulas.grammar import parsed, value_of
 from minigrad.tensor import Tensor
 
 NOTHING_WRITTEN = {"", "?", "-", "–", "—", "n/a", "na", "none", "nil", "todo", "tbd", "...", "…"}

@@ -17,14 +17,9 @@ import numpy as np
 
 from minigrad.derivation.diagnosis import Diagnosis
 from minigrad.derivation.factors import multiple
-from minigrad.derivation.formulas.constants import MULTIPLES, OWN, is_unrelated, multiples
+from minigrad.derivation.formulas.constants import MULTIPLES, OWN, multiples, related
 from minigrad.derivation.formulas.given import Answer, parts_of
-from minigrad.derivation.formulas.grammar import (
-    FAILURES,
-    names_in,
-    number_of,
-    written,
-)
+from minigrad.derivation.formulas.grammar import FAILURES, names_in, number_of, written
 from minigrad.derivation.formulas.indices import as_written
 from minigrad.derivation.formulas.points import alike
 from minigrad.derivation.formulas.reading import Reading, Tie
@@ -38,12 +33,16 @@ LOOSE, TIGHT = 1e-7, 1e-10
 NO_FORMULA = "is not a formula"
 TIED = np.arange(1.0, 4.0)
 """By so much an exponent gets smaller in derivatives."""
+NOT_TRIED = "only these numbers were tried"
 PLAIN = {0.0, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 8.0, 0.5, 0.25, 0.1, 10.0, 1 / 3}
 """Numbers that formulas have of their own; others were computed from the data."""
 
 
 class Formulas(Reading):
     """The verdicts on the formulas of one derivation."""
+
+    doubts: set[str]
+    """Why a formula that is called right was not tried at other points, or not at all of them."""
 
     def values(self) -> dict[Any, Any]:
         """The answers with numbers in place of formulas."""
@@ -61,8 +60,9 @@ class Formulas(Reading):
             return updated
         for u, v, index in self.ends(answer.key):
             place = index if index is not None else ...
+            self.include(u, v)
             if u not in self.points.data.nodes or v not in self.points.data.nodes:
-                return None  # of a gradient that was recorded to be differentiated again
+                return None
             if row.autodiff is None:
                 return lambda point: point.derivative(u, v)[place]
             exact = np.asarray(row.autodiff, float)
@@ -89,14 +89,14 @@ class Formulas(Reading):
         """
         used = set(names_in(tree))
         scalars = {n: np.float64(v) for n, v in self.points.data.constants.items()
-                   if not np.ndim(v) and n not in used}  # fmt: skip
+                   if not np.ndim(v)}  # fmt: skip
         pairs: list[tuple[float, Tie]] = []
         for k in map(float, numbers_in(tree)):
             plain = k in OWN
             if plain and strict:
                 continue
             shapes = [(1.0, 1)] if plain else MULTIPLES
-            pairs += [(k, (r, n, p)) for n, v in scalars.items()
+            pairs += [(k, (r, n, p)) for n, v in scalars.items() if not (plain and n in used)
                       for r, p in multiples(k, v, shapes)]  # fmt: skip
         sets = range(min(len(pairs), 4) + 1)
         return [dict(s) for r in sets for s in itertools.combinations(pairs[:4], r)]
@@ -125,13 +125,26 @@ class Formulas(Reading):
         return False
 
     def judged(self, answer: Answer, row: Any) -> Any:
-        """The row of a formula: held against other points, and its slip looked for."""
+        """The row of a formula: held against other points, and its slip looked for.
+
+        Where these had to be given up, the note says so.
+        """
+        self.doubts = set()
+        found = self.verdict(answer, row)
+        doubts = sorted(self.doubts) if found.verdict == "correct" else []
+        return replace(found, note="; ".join(filter(None, [found.note, *doubts])))
+
+    def verdict(self, answer: Answer, row: Any) -> Any:
+        """The row of a formula, with its slip."""
         truth = self.truth(answer, row)
         if answer.error:
             unread = not answer.lines and answer.error.endswith(NO_FORMULA)
             return row if unread and row.remark else self.failed(answer, row, truth)
-        if truth is None or not any(map(names_in, answer.lines)):
+        if not any(map(names_in, answer.lines)):
             return row  # a number, worked out
+        if truth is None:
+            self.doubts.add(NOT_TRIED)
+            return row
         at_data = row.verdict not in WRONG
         right = self.follows(answer.last, truth)
         words, kind = "", "formula"
@@ -158,19 +171,37 @@ class Formulas(Reading):
         Numbers that come from the data stand in it then, or in the graph.
         """
         if self.holds(tree, truth, other):
+            if not self.points.others:
+                self.doubts.add(f"{NOT_TRIED}: at others, something is not defined")
+            if unknown := [n for n in names_in(tree) if self.stays(n)]:
+                self.doubts.add(f"other values of {' and '.join(unknown)} were not tried")
             return self.is_general(tree, truth, other)
         if any(self.holds(tree, truth, other, points) for points in self.points.guessed):
             return True
-        names = names_in(tree)
-        fixed = self.points.untold or not set(map(float, numbers_in(tree))) <= PLAIN
-        beside = [n for n in names if isinstance(self.beside_graph(n), float)]
-        known = self.points.data.constants
-        fixed = fixed or not all(is_unrelated(self.names, n, known) for n in beside)
-        if fixed and self.holds(tree, truth, other, self.points.near):
-            return True
         if self.points.branches and self.holds(tree, truth, other, self.points.close):
             return True
-        return any(map(self.unmoved, names)) and self.holds(tree, truth, other, [])
+        still = self.still(tree)
+        if still and self.holds(tree, truth, other, self.points.near(still)):
+            self.doubts.add(f"other values of {' and '.join(sorted(still))} were not tried")
+            return True
+        unmoved = [n for n in names_in(tree) if self.unmoved(n)]
+        if unmoved and self.holds(tree, truth, other, []):
+            self.doubts.add(f"{NOT_TRIED}: nobody can tell what {unmoved[0]} was computed from")
+            return True
+        return False
+
+    def still(self, tree: ast.expr) -> frozenset[str]:
+        """The constants that may be hidden in numbers, so that they have to stay what they are."""
+        names, constants = names_in(tree), self.points.data.constants
+        found = set(self.points.suspects)
+        compared = [n for x in ast.walk(tree) if isinstance(x, ast.Compare) for n in names_in(x)]
+        found |= constants.keys() & {*compared}  # at the data, both sides may be equal
+        if not set(map(float, numbers_in(tree))) <= PLAIN:
+            found |= constants.keys() - set(names)
+        for name in names:
+            if isinstance(self.beside_graph(name), float) and self.definition(name) is None:
+                found |= related(self.names, name, constants)
+        return frozenset(found)
 
     def is_general(self, tree: ast.expr, truth: Any, other: ast.expr | None = None) -> bool:
         """Whether a formula that names exponents, of no whole number, holds for other ones."""

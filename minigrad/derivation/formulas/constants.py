@@ -5,15 +5,18 @@ from __future__ import annotations
 import ast
 import builtins
 from collections.abc import Iterable, Iterator, Sequence
-from types import ModuleType
+from types import FunctionType, ModuleType
 from typing import Any
 
 import numpy as np
 
-from minigrad.derivation.formulas.grammar import NoFormula, check, names_in, value_of
+from minigrad.derivation.formulas.functions import NoFormula
+from minigrad.derivation.formulas.grammar import check, names_in, value_of
+from minigrad.errors import is_user
 from minigrad.graph import AnyNode
 from minigrad.reading.inline import inlined
 from minigrad.reading.names import Names, base_of, is_a
+from minigrad.reading.statements import SYMBOLS
 
 MOST = 100
 """Of longer statements, no more parts are looked at."""
@@ -62,11 +65,23 @@ def comes_from(names: Names, name: str) -> set[str] | None:
     return found
 
 
-def is_unrelated(names: Names, name: str, others: Iterable[str]) -> bool:
-    """Whether a variable and all the others were computed from different ones."""
+def related(names: Names, name: str, others: Iterable[str]) -> set[str]:
+    """Those of the others that may have been computed from what a variable was computed from."""
     mine = comes_from(names, name)
-    theirs = [comes_from(names, base_of(other)) for other in others]
-    return mine is not None and all(t is not None and not t & mine for t in theirs)
+    theirs = {other: comes_from(names, base_of(other)) for other in others}
+    return {other for other, t in theirs.items() if mine is None or t is None or t & mine}
+
+
+def sources_of(names: Names, owner: AnyNode) -> set[str] | None:
+    """The variables that the statement of a named node computes with; None if not known."""
+    statement, scope = next(names.assignments(owner), (None, None))
+    if statement is None or scope is None:
+        return None
+    held: list[Any] = [scope.seen.get(name) for name in statement.loads]
+    if any(is_a(x, FunctionType) and is_user(x.__code__.co_filename) for x in held):
+        return None  # it may compute with others
+    found = [comes_from(names, name) for name in statement.loads]
+    return None if None in found else set().union(*filter(None, found))
 
 
 def computed_by(names: Names, node: AnyNode, i: int) -> tuple[ast.expr, bool] | None:
@@ -90,7 +105,7 @@ def computed_by(names: Names, node: AnyNode, i: int) -> tuple[ast.expr, bool] | 
             raise NoFormula(name)
         return x
 
-    parts = [p for whole in wholes for p in ast.walk(whole)]
+    parts = operands([p for whole in wholes for p in ast.walk(whole)], node, i)
     for part in parts[:MOST]:
         if not isinstance(part, ast.BinOp | ast.UnaryOp | ast.Call | ast.Attribute):
             continue
@@ -98,9 +113,19 @@ def computed_by(names: Names, node: AnyNode, i: int) -> tuple[ast.expr, bool] | 
             check(part)
             if names_in(part) and np.array_equal(value_of(part, held), node.args[i]):
                 inside = {id(x) for x in ast.walk(part)}
-                numbers: Any = [x.value for x in parts if isinstance(x, ast.Constant)
-                           and type(x.value) in (int, float) and id(x) not in inside]  # fmt: skip
+                numbers: Any = [x.value for x in parts
+                                if isinstance(x, ast.Constant) and id(x) not in inside
+                                and type(x.value) in (int, float)]  # fmt: skip
                 return part, not np.isin(node.args[i], numbers).any()
         except (NoFormula, ValueError, TypeError, IndexError, ArithmeticError):
             continue
     return None
+
+
+def operands(parts: Sequence[ast.AST], node: AnyNode, i: int) -> Sequence[ast.AST]:
+    """The parts of a statement that may be what ``node`` has in place ``i``."""
+    symbol = getattr(node.op, "symbol", None)
+    if symbol not in SYMBOLS.values():
+        return parts
+    done = [x for x in parts if isinstance(x, ast.BinOp) and SYMBOLS.get(type(x.op)) == symbol]
+    return [(x.left, x.right)[i] for x in done]

@@ -9,69 +9,29 @@ from __future__ import annotations
 import ast
 import math
 import re
-import sys
-from collections.abc import Callable, Sequence
-from contextvars import ContextVar
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from minigrad.autodiff import grad
-from minigrad.ops.record import public
-
-LONGEST, MOST = 2000, 400
-"""Characters and parts of a formula; beyond them it is not read."""
-
-LARGEST = 20_000_000
-"""Entries of an array on the way."""
-
-ALONE = """exp log log2 log10 log1p expm1 sqrt cbrt square abs absolute sign sin cos tan arcsin
-arccos arctan sinh cosh tanh arcsinh arccosh arctanh sigmoid log_sigmoid relu leaky_relu elu
-softplus softmax log_softmax logsumexp gelu silu erf reciprocal negative""".split()
-OTHERS = """sum mean max min var std prod dot matmul inner outer kron einsum maximum minimum where
-transpose swapaxes reshape ravel squeeze expand_dims diag diagonal trace tril triu flip roll
-cumsum cumprod diff cross convolve correlate power multiply add subtract divide clip heaviside hypot
-arctan2 logaddexp floor ones_like zeros_like""".split()
-MATRICES = "inv pinv det norm solve matrix_power".split()
-SPECIAL = """digamma polygamma gammaln erfc ndtr ndtri i0 i1 iv jv betaln
-xlogy logit""".split()
-"""SciPy's, where the caller has imported it."""
-SPELLINGS = {"ln": "log", "σ": "sigmoid", "sum_": "sum", "Σ": "sum", "tr": "trace", "amax": "max",
-             "ReLU": "relu", "expit": "sigmoid", "logistic": "sigmoid", "swish": "silu",
-             "psi": "digamma", "ψ": "digamma", "Φ": "ndtr", "Phi": "ndtr", "lgamma": "gammaln",
-             "asin": "arcsin", "acos": "arccos", "atan": "arctan", "atan2": "arctan2",
-             "pow": "power", "clamp": "clip", "mm": "matmul", "bmm": "matmul", "mv": "matmul",
-             "mul": "multiply", "sub": "subtract", "div": "divide", "sgn": "sign", "Tr": "trace",
-             **{name.capitalize(): name for name in (*ALONE, *OTHERS)}}  # fmt: skip
-WHOLE = {"sum", "mean", "prod", "max", "min", "std", "var", "cumsum", "cumprod", "softmax", "diag",
-         "log_softmax", "logsumexp", "transpose", "swapaxes", "reshape", "expand_dims", "squeeze",
-         "flip", "roll", "tril", "triu", "diagonal", "trace", "diff",
-         "matrix_power"}  # fmt: skip
-"""Functions whose further arguments are whole numbers: axes, lengths, places."""
-OWN: ContextVar[dict[str, Callable[..., Any]]] = ContextVar("OWN", default={})  # noqa: B039
-"""The user's functions that formulas call, by the names that they have here."""
-
-
-class Functions(dict[str, Callable[..., Any]]):
-    """The functions of formulas, SciPy's and the user's own."""
-
-    def __contains__(self, name: object) -> bool:
-        return super().__contains__(name) or name in OWN.get() or name in self.special()
-
-    def __missing__(self, name: str) -> Callable[..., Any]:
-        return OWN.get().get(name) or self.special()[name]
-
-    def special(self) -> dict[str, Callable[..., Any]]:
-        """Those of SciPy's, where it is there."""
-        module = sys.modules.get("scipy.special")
-        return {name: getattr(module, name) for name in SPECIAL} if module is not None else {}
-
-
-FUNCTIONS: Functions = Functions(
-    {name: public[name] for name in (*ALONE, *OTHERS)}
-    | {name: public[f"linalg.{name}"] for name in MATRICES}
+from minigrad.derivation.formulas.functions import (
+    ALONE,
+    FUNCTIONS,
+    MOST,
+    OWN,
+    SPELLINGS,
+    WHOLE,
+    NoFormula,
+    einsum,
+    made,
+    within,
 )
+
+LONGEST, PASSES = 2000, 1000
+"""Characters of a formula, and passes of its loops; beyond them it is not read."""
+
 SAME = {"float", "double", "astype", "item", "numpy", "detach", "copy", "clone", "conj"}
 """Methods that change no number."""
 OPERATIONS: dict[type, tuple[str, Callable[[Any, Any], Any]]] = {
@@ -102,66 +62,9 @@ INDICATOR = re.compile(
 PRIME = re.compile(r"([^\W\d]\w*)'\s*\(")
 
 Lookup = Callable[[str], Any]
-
-
-class NoFormula(ValueError):
-    """What is not in the grammar, and why."""
-
-
 FAILURES = (ValueError, TypeError, IndexError, KeyError, AttributeError, ArithmeticError,
             MemoryError, RecursionError)  # fmt: skip
 """What a formula that cannot be computed may raise."""
-
-
-def eye(n: Any) -> Any:
-    """The identity matrix, of a size that fits into memory."""
-    if not 0 <= n <= MOST:
-        raise NoFormula(f"eye({n:g}): at most {MOST} rows")
-    return np.eye(int(n))
-
-
-def ones(n: Any) -> Any:
-    """A vector of ones."""
-    within(n)
-    return np.ones(int(n))
-
-
-def einsum(letters: Any, *arrays: Any) -> Any:
-    """NumPy's, of a product that fits into memory."""
-    parts = str(letters).replace(" ", "").partition("->")[0].split(",")
-    lengths = {c: n for p, a in zip(parts, arrays, strict=False) for c, n in zip(p, np.shape(a))}
-    within(math.prod(lengths.values()))
-    return public["einsum"](letters, *arrays)
-
-
-def made(name: str, args: Sequence[Any]) -> int:
-    """How many entries a function, or an operation, makes at least."""
-    shapes: list[tuple[int, ...]] = [np.shape(a) for a in args]
-    sizes: list[int] = [math.prod(shape) for shape in shapes]
-    if name == "@":
-        return math.prod(sizes) // max((1, *shapes[0][-1:])) ** 2
-    if name in ("outer", "kron", "convolve", "correlate"):
-        return math.prod(sizes)
-    if name in ("diag", "tril", "triu") and len(shapes[0]) == 1:
-        return sizes[0] ** 2
-    try:
-        return math.prod(np.broadcast_shapes(*shapes))
-    except ValueError:
-        return max(sizes)
-
-
-def within(size: int) -> None:
-    """Refuse an array of so many entries, where they are too many.
-
-    Raises
-    ------
-    NoFormula
-    """
-    if size > LARGEST:
-        raise NoFormula(f"an array of {size:,} entries is too large for a formula")
-
-
-FUNCTIONS.update(eye=eye, ones=ones, len=len, einsum=einsum)
 
 
 def normal(text: str) -> str:
@@ -256,7 +159,8 @@ GRAMMAR: dict[type, tuple[Callable[[Any], bool], str]] = {
 }  # fmt: skip
 """Kind of part -> whether one is understood, and what is to be said where it is not."""
 PLAIN = (ast.Subscript, ast.Slice, ast.Tuple, ast.List, ast.Constant, ast.Name, ast.IfExp,
-         ast.keyword, ast.operator, ast.unaryop, ast.cmpop, ast.expr_context)  # fmt: skip
+         ast.GeneratorExp, ast.ListComp, ast.comprehension, ast.keyword,
+         ast.operator, ast.unaryop, ast.cmpop, ast.expr_context)  # fmt: skip
 CONSTANTS = (int, float, str, type(None), type(...))
 
 
@@ -372,6 +276,7 @@ class Value(ast.NodeVisitor):
 
     lookup: Lookup
     numbers: Callable[[float], Any]
+    left: int = PASSES
 
     def generic_visit(self, node: ast.AST) -> Any:
         raise NoFormula(f"{ast.unparse(node)!r} is not a number or an array")
@@ -403,6 +308,29 @@ class Value(ast.NodeVisitor):
         pairs = zip(x.ops, sides, sides[1:], strict=False)
         return math.prod(np.asarray(COMPARISONS[type(op)](a, b), float)[()] for op, a, b in pairs)
 
+    def visit_List(self, x: ast.List) -> Any:
+        return np.array([self.visit(part) for part in x.elts])
+
+    def visit_Tuple(self, x: ast.Tuple) -> Any:
+        return np.array([self.visit(part) for part in x.elts])
+
+    def visit_ListComp(self, x: ast.ListComp) -> Any:
+        return np.array(list(self.passes(x.elt, x.generators)))
+
+    def passes(self, part: ast.expr, loops: list[ast.comprehension]) -> Iterator[Any]:
+        """What a part is in each pass of the loops of a comprehension."""
+        if not loops:
+            yield self.visit(part)
+            return
+        entries = self.visit(loops[0].iter)
+        self.left -= len(entries)
+        if self.left < 0:
+            raise NoFormula(f"{written(loops[0].iter)}: at most {PASSES} passes are made")
+        for entry in entries:
+            inner = Value(bound(loops[0].target, entry, self.lookup), self.numbers, self.left)
+            if all(np.all(inner.visit(test)) for test in loops[0].ifs):
+                yield from inner.passes(part, loops[1:])
+
     def visit_IfExp(self, x: ast.IfExp) -> Any:
         return FUNCTIONS["where"](*map(self.visit, (x.test, x.body, x.orelse)))
 
@@ -410,6 +338,8 @@ class Value(ast.NodeVisitor):
         if isinstance(x.func, ast.Name) and x.func.id == "D_":
             return self.lookup("d" + "/d".join(ast.unparse(a) for a in x.args))
         f, parts = function_of(x), arguments(x)
+        if f is FUNCTIONS["sum"] and len(parts) == 1 and isinstance(parts[0], ast.GeneratorExp):
+            return np.sum(list(self.passes(parts[0].elt, parts[0].generators)), axis=0)
         if f is einsum:
             return f(self.index(parts[0]), *map(self.visit, parts[1:]))
         further = self.index if any(f is FUNCTIONS[name] for name in WHOLE) else self.visit
@@ -423,8 +353,10 @@ class Value(ast.NodeVisitor):
         try:
             return self.lookup(ast.unparse(x))  # a variable such as self.W
         except NoFormula:
-            if x.attr not in ("T", "shape", "size"):
+            if x.attr not in ("T", "shape", "size", "data"):
                 raise
+        if x.attr == "data":
+            return self.visit(x.value)
         return getattr(np.asarray(self.visit(x.value)), x.attr)
 
     def visit_Subscript(self, x: ast.Subscript) -> Any:
@@ -436,8 +368,10 @@ class Value(ast.NodeVisitor):
 
     def index(self, x: Any) -> Any:
         """What stands between brackets."""
-        if isinstance(x, ast.Tuple | ast.List):
+        if isinstance(x, ast.Tuple):
             return tuple(map(self.index, x.elts))
+        if isinstance(x, ast.List):
+            return np.array(list(map(self.index, x.elts)))
         if isinstance(x, ast.Slice):
             ends = (x.lower, x.upper, x.step)
             return slice(*(None if e is None else self.index(e) for e in ends))
@@ -445,6 +379,13 @@ class Value(ast.NodeVisitor):
             return x.value
         found = np.asarray(self.visit(x))
         return found.astype(int)[()] if np.array_equal(found, found.astype(int)) else found
+
+
+def bound(target: ast.expr, entry: Any, lookup: Lookup) -> Lookup:
+    """``lookup``, and what the variables of a loop are."""
+    parts = target.elts if isinstance(target, ast.Tuple) else [target]
+    held = dict(zip(map(ast.unparse, parts), entry if len(parts) > 1 else [entry], strict=True))
+    return lambda name: held[name] if name in held else lookup(name)
 
 
 def number_of(x: ast.AST) -> float | None:
@@ -459,7 +400,10 @@ def number_of(x: ast.AST) -> float | None:
 def names_in(part: ast.AST) -> list[str]:
     """The names that a formula uses, functions left out."""
     functions = {id(x.func) for x in ast.walk(part) if isinstance(x, ast.Call)}
-    found = [x.id for x in ast.walk(part) if isinstance(x, ast.Name) and id(x) not in functions]
+    loops = [x.target for x in ast.walk(part) if isinstance(x, ast.comprehension)]
+    own = {x.id for target in loops for x in ast.walk(target) if isinstance(x, ast.Name)}
+    found = [x.id for x in ast.walk(part) if isinstance(x, ast.Name)
+             and id(x) not in functions and x.id not in own]  # fmt: skip
     return list(dict.fromkeys(found))
 
 

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from minigrad.derivation.formulas.grammar import NoFormula
+from minigrad.derivation.formulas.functions import NoFormula
 
 AT, SUM, DELTA = "AT_", "SUM_", "DELTA_"
 ALONG, ACROSS, INNER = "ALONG_", "ACROSS_", "INNER_"

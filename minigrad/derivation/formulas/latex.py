@@ -11,8 +11,8 @@ import itertools
 import re
 from itertools import takewhile
 
-from minigrad.derivation.formulas.grammar import FUNCTIONS as CALLED
-from minigrad.derivation.formulas.grammar import SPELLINGS, NoFormula
+from minigrad.derivation.formulas.functions import FUNCTIONS as CALLED
+from minigrad.derivation.formulas.functions import SPELLINGS, NoFormula
 from minigrad.derivation.formulas.indices import ALONG, AT, DELTA, SUM
 from minigrad.derivation.formulas.products import Known, Shape, Sums
 from minigrad.derivation.formulas.tokens import (

@@ -14,15 +14,8 @@ from collections.abc import Callable, Iterable, Mapping
 from types import FunctionType
 from typing import Any
 
-from minigrad.derivation.formulas.grammar import (
-    FUNCTIONS,
-    OWN,
-    SPELLINGS,
-    NoFormula,
-    check,
-    prime,
-    value_of,
-)
+from minigrad.derivation.formulas.functions import FUNCTIONS, OWN, SPELLINGS, NoFormula
+from minigrad.derivation.formulas.grammar import check, prime, value_of
 from minigrad.errors import is_user
 
 CALL = r"(?<![\w.\\])([^\W\d]\w*+)(['′]?)\s*\("

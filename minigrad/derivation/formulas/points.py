@@ -16,15 +16,22 @@ import numpy as np
 
 from minigrad import ops
 from minigrad.derivation.factors import is_simple
-from minigrad.derivation.formulas.constants import OWN, computed_by, is_written, multiples
-from minigrad.derivation.formulas.grammar import NoFormula, names_in, value_of
+from minigrad.derivation.formulas.constants import (
+    OWN,
+    computed_by,
+    is_written,
+    multiples,
+    sources_of,
+)
+from minigrad.derivation.formulas.functions import NoFormula
+from minigrad.derivation.formulas.grammar import names_in, value_of
 from minigrad.graph import NOTHING, AnyNode, Leaf, Node, backward_pass, next_seq
-from minigrad.reading.names import Names
+from minigrad.reading.names import Names, layout
 from minigrad.reading.statements import tree_of
 from minigrad.tensor import Tensor
 
 SEED = 20_260
-LITTLE = 1e-4
+LITTLE, SMALL = 1e-4, 2
 KINKS = {
     ops.relu,
     ops.leaky_relu,
@@ -52,11 +59,14 @@ class Point:
         Node of the recorded graph -> its value here.
     constants : dict
         Name -> value, of the constants that were changed.
+    moved : dict
+        The same of arrays, by where they are: one that has two names is one.
     """
 
     nodes: dict[AnyNode, AnyNode] = field(default_factory=dict)
     values: dict[AnyNode, Any] = field(default_factory=dict)
     constants: dict[str, Any] = field(default_factory=dict)
+    moved: dict[Any, Any] = field(default_factory=dict)
     _derivatives: dict[tuple[AnyNode, AnyNode, bool], Any] = field(default_factory=dict)
     _gradients: dict[AnyNode, dict[AnyNode, Any]] = field(default_factory=dict)
 
@@ -98,10 +108,16 @@ class Points:
         self.named: dict[tuple[AnyNode, int], str] = {}
         self.computed: dict[tuple[AnyNode, int], ast.expr] = {}
         """Constants that a statement computes from others, as ``1 - y`` in ``(1 - y) * log(p)``."""
+        self.perhaps: dict[tuple[AnyNode, int], ast.expr] = {}
+        """The same of numbers that are written in the statement as well."""
         self.unread: dict[tuple[AnyNode, int], float] = {}
         """Numbers that are written nowhere where they could be."""
-        self.untold: bool = False
-        """Whether some constant may have been computed from others, nobody knows how."""
+        self.untold: list[AnyNode] = []
+        """Those with a constant that may have been computed from others, nobody knows how."""
+        self.met: dict[int, tuple[AnyNode, int]] = {}
+        """Where a constant is first."""
+        self.equal: set[str] = set()
+        """Arrays of the caller's with the numbers of those without a name."""
         self.kept: set[str] = set()
         """Names of exponents, which say what function it is."""
         for node in self.nodes:
@@ -114,25 +130,43 @@ class Points:
             at: n for at, n in self.named.items() if n in self.kept
         }
         self.named = {at: n for at, n in self.named.items() if n not in self.kept}
+        self._near: dict[frozenset[str], list[Point]] = {}
         self.data: Point = self.at(None)
-        self.others: list[Point] = self._some(True)
+        self.others: list[Point] = self._some() or self.close
 
     def _meet(self, node: AnyNode, i: int, arg: Any) -> None:
         """Find out what a constant is to the user."""
+        at, nobody = (node, i), self.names.owner(node) is None
+        if nobody and (first := self.met.get(id(arg))) is not None:
+            tables: list[dict[Any, Any]] = [self.named, self.computed, self.perhaps]
+            for held in tables:  # a rule passes it on
+                if first in held:
+                    held[at] = held[first]
+            return
+        self.met.setdefault(id(arg), at)
         name = self.names.constant(node, i)
         if name is not None:
-            self.named[node, i] = name
+            self.named[at] = name
             if node.op is ops.power and i == 1:
                 self.kept.add(name)
         elif (found := computed_by(self.names, node, i)) is not None:
             written, told = found
-            if told:
-                self.computed[node, i] = written
-            self.untold = self.untold or not told
-        elif np.ndim(arg) or not is_simple(float(arg)) or self._spelled_alike(node, i):
-            self.untold = True
+            (self.computed if told else self.perhaps)[at] = written
+        elif (name := self._equal(arg)) is not None:
+            self.named[at] = name
+            self.equal.add(name)
+        elif np.ndim(arg) or not is_simple(float(arg)) or nobody or self._spelled_alike(node, i):
+            self.untold.append(node)
         elif float(arg) not in OWN and not is_written(self.names, node, float(arg)):
-            self.unread[node, i] = float(arg)
+            self.unread[at] = float(arg)
+
+    def _equal(self, arg: Any) -> str | None:
+        """The variable that holds the same numbers as an array without a name."""
+        for scope in self.names.scopes if np.size(arg) > SMALL else ():
+            for name, x in scope.variables.items():
+                if type(x) is np.ndarray and x.shape == arg.shape and np.array_equal(x, arg):
+                    return name
+        return None
 
     def _spelled_alike(self, node: AnyNode, i: int) -> bool:
         """Whether a number may be a literal or a variable of the statement: both have its value."""
@@ -149,8 +183,14 @@ class Points:
 
     @cached_property
     def guessed(self) -> list[list[Point]]:
-        """For each named number, points where those that are unread are computed from it."""
+        """For each named number, points where those that are unread are computed from it.
+
+        And points where what may be computed from others is.
+        """
         found, known = [], self.computed
+        if self.perhaps:
+            self.computed = known | self.perhaps
+            found.append(self._some())
         for name, v in self.data.constants.items():
             ties = {at: next(multiples(k, v), None) for at, k in self.unread.items()
                     if not np.ndim(v)}  # fmt: skip
@@ -158,33 +198,43 @@ class Points:
             if texts and name.isidentifier():
                 trees = {at: ast.parse(text, mode="eval").body for at, text in texts.items()}
                 self.computed = {**known, **trees}
-                found.append(self._some(True))
+                found.append(self._some())
         self.computed = known
         return found
 
     @cached_property
-    def near(self) -> list[Point]:
-        """Points at which the constants are what they are."""
-        return [*self._some(False), *self._turned(False)]
+    def suspects(self) -> frozenset[str]:
+        """The constants from which others may have been computed, nobody knows how."""
+        found = set(self.equal)
+        for owner in {self.names.owner(node) for node in self.untold}:
+            sources = None if owner is None else sources_of(self.names, owner)
+            found |= self.data.constants.keys() if sources is None else sources
+        return frozenset(found & self.data.constants.keys())
+
+    def near(self, still: frozenset[str]) -> list[Point]:
+        """Points at which some constants are what they are."""
+        if still not in self._near:
+            self._near[still] = [*self._some(still), *self._turned(still)]
+        return self._near[still]
 
     @cached_property
     def close(self) -> list[Point]:
         """Points so close to the data that every condition comes out as it does there."""
-        return self._some(True, moved_a_little)
+        return self._some(move=moved_a_little)
 
     @cached_property
     def powers(self) -> list[Point]:
         """Points at which the exponents that have names are other numbers as well."""
-        return self._some(True, exponents=True) if self.exponents else []
+        return self._some(exponents=True) if self.exponents else []
 
     @cached_property
     def turned(self) -> list[Point]:
         """Points at which parameters have other signs, where functions with kinks are recorded."""
-        return self._turned(True)
+        return self._turned()
 
-    def _turned(self, constants: bool) -> list[Point]:
+    def _turned(self, still: frozenset[str] = frozenset()) -> list[Point]:
         kinks = any(n.op in KINKS for n in self.nodes)
-        return self._some(constants, turned) if kinks and not self.branches else []
+        return self._some(still, turned) if kinks and not self.branches else []
 
     @cached_property
     def branches(self) -> bool:
@@ -200,7 +250,10 @@ class Points:
         return any(t is None or any(isinstance(x, BRANCHING) for x in ast.walk(t)) for t in trees)
 
     def _some(
-        self, constants: bool, move: Move | None = None, exponents: bool = False
+        self,
+        still: frozenset[str] = frozenset(),
+        move: Move | None = None,
+        exponents: bool = False,
     ) -> list[Point]:
         """Two points where everything is defined, if there are."""
         found: list[Point] = []
@@ -208,7 +261,7 @@ class Points:
             with np.errstate(all="ignore"):
                 try:
                     rng = np.random.default_rng(SEED + k)
-                    point = self.at(rng, constants, move or moved, exponents)
+                    point = self.at(rng, still, move, exponents)
                 except (ValueError, TypeError, ArithmeticError, np.linalg.LinAlgError):
                     continue
             values = [v for v in point.values.values() if type(v) is not tuple]
@@ -217,20 +270,24 @@ class Points:
         return found
 
     def at(
-        self, rng: Any, constants: bool = True, move: Move | None = None, exponents: bool = False
+        self,
+        rng: Any,
+        still: frozenset[str] = frozenset(),
+        move: Move | None = None,
+        exponents: bool = False,
     ) -> Point:
-        """The computation with everything moved; at the data without ``rng``."""
-        move = move or moved
-        point, mover = Point(), rng if constants else None
+        """The computation with all but some constants moved; at the data without ``rng``."""
+        move, point = move or moved, Point()
         named = {**self.named, **self.exponents} if exponents else self.named
         for node, i in named:
             name, value = named[node, i], node.args[i]
             held = (name[:-2], value.T) if name.endswith(".T") else (name, value)
-            self._enter(point, *held, mover, move)
-        for written in self.computed.values():
+            self._enter(point, *held, None if held[0] in still else rng, move)
+        for written in (*self.computed.values(), *self.perhaps.values()):
             for name in names_in(written):
                 if exponents or name not in self.kept:
-                    self._enter(point, name, self.names.value(name), mover, move)
+                    value = self.names.value(name)
+                    self._enter(point, name, value, None if name in still else rng, move)
         for node in self.nodes:
             if node.op is None:
                 value = self.values.get(node)
@@ -248,8 +305,12 @@ class Points:
         return point
 
     def _enter(self, point: Point, name: str, value: Any, rng: Any, move: Move) -> None:
-        if name not in point.constants and isinstance(value, int | float | np.number | np.ndarray):
-            point.constants[name] = value if rng is None else move(value, rng, True)
+        if name in point.constants or not isinstance(value, int | float | np.number | np.ndarray):
+            return
+        same = layout(value) if isinstance(value, np.ndarray) else name
+        if same not in point.moved:
+            point.moved[same] = value if rng is None else move(value, rng, True)
+        point.constants[name] = point.moved[same]
 
     def _constant(self, point: Point, name: str) -> Any:
         """What a variable holds at a point."""
@@ -273,7 +334,7 @@ class Points:
 
 def varies(x: Any) -> bool:
     """Whether a constant may be another number: no count, no label, no one-hot array."""
-    if isinstance(x, bool | int | tuple):
+    if x is None or isinstance(x, bool | int | tuple):
         return False
     dtype = getattr(x, "dtype", np.dtype(float))
     if dtype.kind != "f":

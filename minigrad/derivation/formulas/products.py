@@ -6,7 +6,8 @@ import ast
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from minigrad.derivation.formulas.grammar import NoFormula, syntax
+from minigrad.derivation.formulas.functions import NoFormula
+from minigrad.derivation.formulas.grammar import syntax
 from minigrad.derivation.formulas.indices import ALONG, BESIDE
 from minigrad.derivation.formulas.tokens import COMPARED, DOTS, ENDS, JOINED, OVER
 

@@ -18,14 +18,13 @@ import numpy as np
 from minigrad.derivation.backward.naming import readings
 from minigrad.derivation.backward.watch import held_at
 from minigrad.derivation.factors import multiple
+from minigrad.derivation.formulas.constants import related
+from minigrad.derivation.formulas.functions import FUNCTIONS, SPELLINGS, NoFormula
 from minigrad.derivation.formulas.given import Answer, is_formula, parts_of
 from minigrad.derivation.formulas.grammar import (
     DERIVATIVE,
     FAILURES,
-    FUNCTIONS,
     LONGEST,
-    SPELLINGS,
-    NoFormula,
     check,
     conditions,
     dotted,
@@ -49,7 +48,7 @@ from minigrad.derivation.formulas.notation import (
     sized,
 )
 from minigrad.derivation.formulas.own import CALL, read_own, renamed
-from minigrad.derivation.formulas.points import Point, Points, alike, fit, tensors_of
+from minigrad.derivation.formulas.points import Point, Points, alike, fit, tensors_of, varies
 from minigrad.derivation.formulas.symbolic import is_symbolic, spelled
 from minigrad.derivation.formulas.tokens import TOKEN, WORDS
 from minigrad.derivation.keys import Keys, unlatex
@@ -86,16 +85,29 @@ class Reading:
         self.output, self.hand = output, hand
         keys = [k for key in hand for k in (key if isinstance(key, tuple) else (key,))]
         tensors = [k for k in keys if isinstance(k, Tensor) and k.node is not None]
-        self.names: Names = names([output.node, *(t.node for t in tensors)])
+        self.roots: list[AnyNode] = [output.node, *(t.node for t in tensors)]
+        self.names: Names = names(self.roots)
         self.reader: Keys = Keys(output, self.names, "check_derivation")
         self.aliases: dict[str, Alias | None] = {}
+        self.definitions: dict[str, ast.expr | None] = {}
         held = [v for scope in self.names.scopes for v in scope.variables.values()]
-        self.points: Points = Points(self.names, tensors_of(output, *tensors, *held))
+        self.given: dict[AnyNode, Any] = tensors_of(output, *tensors, *held)
+        self.points: Points = Points(self.names, self.given)
         texts = [str(v) for v in hand.values() if is_formula(v)]
         read_own([scope.variables for scope in self.names.scopes], texts)
         self.answers: dict[Any, Answer] = {
             key: self.answer(key, value) for key, value in hand.items() if is_formula(value)
         }
+
+    def include(self, *nodes: AnyNode) -> None:
+        """Take into the graph what the output does not depend on, so that it moves as well."""
+        new = [n for n in nodes if n is not None and n not in self.points.data.values]
+        if new:
+            self.roots += new
+            self.names = names(self.roots, self.names.scopes)
+            self.reader.use(self.names)
+            self.given |= self.reader.values
+            self.points = Points(self.names, self.given)
 
     # --- reading -----------------------------------------------------------------------
 
@@ -356,11 +368,20 @@ class Reading:
             return point.values[node]
         if name in point.constants:
             return point.constants[name]
-        held = self.held(name)
+        held = self.path(name)
+        if isinstance(held, Tensor) and held.node is not None:
+            if held.node not in point.values:
+                self.given[held.node] = held._value
+                self.include(held.node)
+                point = self.points.data
+            return point.values[held.node]
+        held = held._value if isinstance(held, Tensor) else held
         if isinstance(held, int | float | np.number | np.ndarray | list):
-            alias = None if point is self.points.data else self.alias(name)
-            if alias is not None:
+            moves = point is not self.points.data
+            if moves and (alias := self.alias(name)) is not None:
                 return alias[0] * self.of_nodes(point, alias[2])[alias[1]]
+            if moves and (tree := self.definition(name)) is not None:
+                return self.value(tree, point)
             return np.asarray(held) if isinstance(held, list) else held
         derivative = self.derivative(name, point)
         if derivative is not None:
@@ -381,11 +402,38 @@ class Reading:
                 x.id = foreign.get(x.id) or x.id
         return tree
 
+    def path(self, name: str) -> Any:
+        """The caller's variable, or what a path leads to."""
+        root = re.split(r"[.\[]", name)[0]
+        return held_at(name, {root: self.names.value(root)}) if root.isidentifier() else None
+
     def held(self, name: str) -> Any:
         """What the caller's variable, or path, holds."""
-        root = re.split(r"[.\[]", name)[0]
-        found = held_at(name, {root: self.names.value(root)}) if root.isidentifier() else None
+        found = self.path(name)
         return found._value if isinstance(found, Tensor) else found
+
+    def definition(self, name: str) -> ast.expr | None:
+        """The formula that a variable beside the graph was computed by, if its statement is one."""
+        if name not in self.definitions:
+            self.definitions[name] = None  # while it is looked up
+            self.definitions[name] = self.defined(name)
+        return self.definitions[name]
+
+    def defined(self, name: str) -> ast.expr | None:
+        scope = next((s for s in self.names.scopes if name in s.variables), None)
+        statement = next(iter(scope.assignments(name)), None) if scope is not None else None
+        tree = statement.values.get(name) if statement is not None else None
+        if tree is None:
+            return None
+        try:
+            check(tree)
+            mine, held = (
+                np.asarray(x) for x in (self.value(tree, self.points.data), self.held(name))
+            )
+        except FAILURES:
+            return None
+        same = mine.shape == held.shape and np.allclose(mine, held, 1e-9, 1e-15, equal_nan=True)
+        return tree if same else None
 
     def alias(self, name: str) -> Alias | None:
         """What a number of the caller's is in the graph, if it is part of it.
@@ -417,7 +465,17 @@ class Reading:
 
     def unmoved(self, name: str) -> bool:
         """Whether a name is of a number that was computed, nobody knows from what."""
-        return is_computed(self.beside_graph(name)) and self.alias(name) is None
+        held = self.beside_graph(name)
+        if not is_computed(held) or self.alias(name) is not None or self.definition(name):
+            return False
+        return bool(related(self.names, name, self.everything()))
+
+    def stays(self, name: str) -> bool:
+        """Whether a variable that formulas name is the same at all points."""
+        if not varies(self.beside_graph(name)) or self.alias(name) is not None:
+            return False
+        tree = self.definition(name)
+        return tree is None or all(map(self.stays, names_in(tree)))
 
     def everything(self) -> list[str]:
         """The names that a formula may use: of nodes, and of named constants of the graph."""

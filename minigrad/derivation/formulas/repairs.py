@@ -10,7 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from minigrad.derivation.formulas.grammar import ALONE, OWN, names_in, written
+from minigrad.derivation.formulas.functions import ALONE, OWN
+from minigrad.derivation.formulas.grammar import names_in, written
 
 NUMBERS = (2.0, 3.0, 4.0, 0.5, 1.0, 0.25)
 Repair = tuple[str, ast.expr, str]
