@@ -556,7 +556,9 @@ def test_computed_as_numpy_does() -> None:
                  "a.round(1)"]:  # fmt: skip
         made = module(f"{head}def go(a, b, i, h, c): return {text}").go
         start = Start.of(made, [scope[n] for n in "abihc"])
-        np.testing.assert_array_equal(Machine(Compiler(), 10_000).run(start), eval(text, scope))
+        found, expected = Machine(Compiler(), 10_000).run(start), eval(text, scope)
+        np.testing.assert_array_equal(found, expected)
+        assert np.shape(found) == np.shape(expected), text
 
 
 @pytest.mark.parametrize(

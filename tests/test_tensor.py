@@ -31,6 +31,7 @@ def test_attributes() -> None:
     assert t.grad is None
     assert t.T.shape == (3, 2)
     assert leaf(np.ones((4, 2, 3))).mT.shape == (4, 3, 2)
+    assert (t.itemsize, t.nbytes) == (8, 48)
     assert (np.shape(t), np.ndim(t), np.size(t), len(t)) == ((2, 3), 2, 6, 2)
     np.testing.assert_array_equal(t.numpy(), M)
 

@@ -5,9 +5,14 @@ from __future__ import annotations
 import math
 import re
 from fractions import Fraction
+from typing import Any
 
+import numpy as np
 import pytest
 
+from minigrad.ops.record import Op
+from minigrad.writing.literals import KNOWN
+from minigrad.writing.notation import NOTATION
 from minigrad.writing.numbers import Surd, decimal, fraction, python_number, surd, tidy, worth
 from minigrad.writing.styles import LATEX, TEXT
 from tables import each
@@ -127,6 +132,16 @@ def test_one_root_is_enough() -> None:
         Surd("root", 1, 2, 1): "√(π/2)",
     }
     assert {x: TEXT.surd(x).code for x in written} == written
+
+
+def test_numbers_with_names_are_worth_them() -> None:
+    assert all(eval(text, {"np": np}) == x for x, text in KNOWN.items())
+
+
+@each("op, row", NOTATION.items())
+def test_what_is_written_in_javascript_has_all_arguments(op: Op, row: Any) -> None:
+    places = {int(i) for i in re.findall(r"\{(\d+)", row.get("js", ("", ""))[1])}
+    assert not places or op.arity < 0 or places == {*range(op.arity)}
 
 
 def test_decimals() -> None:
