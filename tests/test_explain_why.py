@@ -302,9 +302,9 @@ def some_dead() -> Why:
     return mg.why(z, L)
 
 
-@stops("nan", "sqrt(w)", "infinite or no number at 1 of 2 entries")
+@stops("nan", "sqrt(w)", "infinite or no number at 1 of 3 entries")
 def where_trap() -> Why:
-    w = mg.Tensor([0.0, 1.0], requires_grad=True)
+    w = mg.Tensor([0.0, 1.0, 4.0], requires_grad=True)
     L = np.where(w.data > 0, np.sqrt(w), 0.0).sum()
     return mg.why(w, L)
 
