@@ -139,9 +139,42 @@ def robust(hand: Any) -> Any:
     return check(L, hand)
 
 
+def softmaxes(hand: Any) -> Any:
+    X, W = normal(31, 4, 3), leaf(normal(32, 3, 4))
+    S = X @ W
+    P = mg.softmax(S, axis=1)
+    L = -np.mean(np.diag(np.log(P)))
+    return check(L, hand)
+
+
+def ridge(hand: Any) -> Any:
+    X, y, n, lam, w = normal(33, 5, 3), normal(34, 5), 5, 0.3, leaf(normal(35, 3))
+    e = X @ w - y
+    L = np.sum(e**2) / (2 * n) + lam / 2 * np.dot(w, w)
+    return check(L, hand)
+
+
+def scaled(hand: Any) -> Any:
+    eps, Sigma, x = 0.3, normal(36, 2, 2), leaf(normal(37, 2))
+    J = eps * np.sum(x**2) + np.sum(Sigma @ x)
+    return check(J, hand)
+
+
 HUBER = r"\begin{cases} u & |u| \le k \\ k\operatorname{sgn}(u) & %s \end{cases}"
 REST = r" + 4u + \frac{u}{\|u\|_2} + \operatorname{sgn}(u)"
 RIGHT = [
+    *((ridge, {"dL/dw": half}) for half in (
+        r"\frac1n X^T e + \lambda\frac22 w", r"\tfrac 1 n X^T e + \frac{\lambda}1 w",
+        r"\frac\lambda2 \frac12 4 w + {1 \over n} X^T e", "1/n ∑_i e_i x_ij + lam w_j",
+        "1/n Σᵢ eᵢ xᵢ + λ w", "(1/n)·Xᵀ·e + λ·w", r"\nabla_w L = \frac1n X^Te + \lambda w",
+        "sum(e[i]*X[i] for i in range(n))/n + lam*w", "np.average(e[:, None]*X, axis=0) + lam*w",
+        r"-\frac1n \sum_i -e_i X_{ij} + \lambda \sum_k \delta_{kj} w_k",
+    )),
+    (ridge, {r"\frac{\partial L}{\partial e}": "np.ones((5,)) * e / n"}),
+    (softmaxes, {"dL/dS": r"\frac14 (P_{ij} - \delta_{ij})"}),
+    (softmaxes, {"dL/dS": "(P_uf - δ_uf)/4", "dL/dW": "X.T @ (P - np.eye(4)[[0, 1, 2, 3]]) / 4"}),
+    (scaled, {"dJ/dx": "2εx + Σᵀ 𝟏"}),
+    (scaled, {"dJ/dx_j": r"2\varepsilon x_j + \sum_i \Sigma_{ij}"}),
     (normals, {"∂q/∂μ": "−Σ_i g_i (M + Mᵀ)(x_i − μ)", "∂q/∂c": "g[:, None] * (c (M + Mᵀ))"}),
     (normals, {"∂q/∂μ": r"-(M + M^T) \sum_{i=1}^7 g_i (x^{(i)} - \mu)"}),
     (normals, {"∂q/∂μ": "−Σ_i g_i (c_iᵀ M + c_iᵀ Mᵀ)", "∂²q/∂μ²": "Σ_i g_i (M + Mᵀ)"}),
@@ -196,6 +229,8 @@ WRONG = [
     (rows, {"∂E/∂W": "Σ_n (z_n − t_n) x_nᵀ"}, "transposed"),
     (rows, {"∂E/∂b": "1ᵀ(Z+T) + 2kb"}, "+ T stands where - T belongs"),
     (rows, {"∂E/∂W_ij": "Σ_n X_nj (Z_ni − T_ni)"}, "i and j are exchanged"),
+    (ridge, {"dL/dw": r"\frac12 X^T e + \lambda w"}, "the part through e is 2.5 times"),
+    (softmaxes, {"dL/dS": "(P_ij + δ_ij)/4"}, "write (P_ij - δ_ij) / 4"),
     (rows, {"∂E/∂W_ji": "Σ_n X_ni (Z_nj − T_nj)"}, "j and i are exchanged"),
     (words, {"∂J/∂v": "U_o + Σ_w ŷ_w U_w"}, "the sign of U[2, :]"),
     (springs, {"∂dist/∂r": "dvec/dist²"}, "without the power 2: write dvec / dist"),
@@ -255,3 +290,14 @@ def test_delta_is_by_the_sum_that_an_activation_is_taken_of(act: Any) -> None:
     L = np.sum((a1 @ W2) ** 2)
     slope = mg.grad(lambda z: np.sum(act(z)))(X.data @ W1.data)
     assert mg.check_derivation(L, {"δ1": mg.gradients(L, a1) * slope}).ok
+
+
+@pytest.mark.parametrize(("text", "why"), [
+    ("X^T e / n + lam w ‡", "'‡' is not understood"),
+    ("X.T @ e / n + ridge", "no variable is called 'ridge'"),
+    ("X.T @ e / n + lam * np.load(w)", "the function load is not understood"),
+])  # fmt: skip
+def test_what_cannot_be_read_is_not_called_wrong(text: str, why: str) -> None:
+    row = ridge({"dL/dw": text}).first_error
+    assert row.verdict == "missing"
+    assert "it could not be read: " in row.remark and why in row.remark

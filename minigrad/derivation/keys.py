@@ -57,6 +57,7 @@ ENTRY = re.compile(r"^(.*?)\s*((?:\[[-\d\s,:]+\])+)$")
 
 DECORATED = {"hat": "\u0302", "bar": "\u0304", "tilde": "\u0303", "dot": "\u0307", "vec": "\u20d7"}
 LAYOUT = re.compile(r"\\(?:left|right|,|;|!|:|displaystyle|big|Big)(?![a-zA-Z])|\$")
+FRACTION = re.compile(r"\\(?:[dtcsx]|nice)?frac(?![A-Za-z])")
 QUOTED = re.compile(r"""(?<=\[)(?:'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*")(?=\])""")
 FONTS = re.compile(r"\\(?:math\w+|boldsymbol|bm|text|operatorname)\s*\{([^{}]*)\}")
 FONT = re.compile(r"\\(?:mathrm|mathbf|mathit|mathcal|boldsymbol|bm|text|operatorname)\s*")
@@ -100,12 +101,10 @@ def unlatex(text: str) -> str:
     """
     quoted = iter(QUOTED.findall(text))
     text = LAYOUT.sub("", QUOTED.sub("\0", text.strip()))
-    text = re.sub(r"\\[dt]?frac", r"\\frac", text)
-    while "\\frac" in text:
-        at = text.index("\\frac")
-        top, rest = braced(text[at + 5 :])
+    while (fraction := FRACTION.search(text)) is not None:
+        top, rest = braced(text[fraction.end() :])
         bottom, rest = braced(rest)
-        text = f"{text[:at]}{top}/{bottom}{rest}"
+        text = f"{text[: fraction.start()]}{top}/{bottom}{rest}"
     text = FONT.sub("", FONTS.sub(r"\1", text)).replace("{d}", "d")
     text = re.sub(r"\\partial\s*", "∂", text)
     text = re.sub(r"\\nabla\s*", "∇", text).strip()
@@ -113,10 +112,11 @@ def unlatex(text: str) -> str:
 
 
 def braced(text: str) -> tuple[str, str]:
-    """The first argument of a macro, and what follows it."""
+    r"""The first argument of a macro, and what follows it: a group, a command or a letter."""
     text = text.lstrip()
     if not text.startswith("{"):
-        return text[:1], text[1:]
+        length = len(re.match(r"\\[A-Za-z]+|.?", text, re.DOTALL)[0])  # type: ignore[index]
+        return text[:length], text[length:]
     depth = 0
     for i, c in enumerate(text):
         depth += (c == "{") - (c == "}")

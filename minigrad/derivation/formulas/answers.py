@@ -22,8 +22,9 @@ from minigrad.derivation.formulas.given import Answer, parts_of
 from minigrad.derivation.formulas.grammar import FAILURES, names_in, number_of, written
 from minigrad.derivation.formulas.indices import as_written
 from minigrad.derivation.formulas.points import alike
-from minigrad.derivation.formulas.reading import Reading, Tie
+from minigrad.derivation.formulas.reading import Reading
 from minigrad.derivation.formulas.repairs import explained, first_right
+from minigrad.derivation.formulas.variables import Tie
 
 WRONG = ("wrong", "carried")
 REPAIRS, FEW = 3000, 20_000
@@ -139,7 +140,9 @@ class Formulas(Reading):
         truth = self.truth(answer, row)
         if answer.error:
             unread = not answer.lines and answer.error.endswith(NO_FORMULA)
-            return row if unread and row.remark else self.failed(answer, row, truth)
+            if unread and row.remark:
+                return replace(row, verdict="missing")
+            return self.failed(answer, row, truth)
         if not any(map(names_in, answer.lines)):
             return row  # a number, worked out
         if truth is None:
@@ -250,8 +253,12 @@ class Formulas(Reading):
         elif truth is not None and answer.lines:
             hint = self.hint(answer.last, self.repaired(answer.last, truth))
             words += f"; {hint}" if hint else ""
+        unknown = words.startswith("no variable is called") and "write" not in words
+        verdict = "wrong"
+        if not several and (unknown or answer.unread):
+            verdict, words = "missing", f"it could not be read: {words}"
         cause = Diagnosis("formula", None, words, ("formula",))
-        return replace(row, verdict="wrong", diagnosis=cause, note="")
+        return replace(row, verdict=verdict, diagnosis=cause, note="")
 
     def line_by_line(self, answer: Answer, truth: Any) -> str:
         """The first line that does not follow from the one before; the first, from the truth."""

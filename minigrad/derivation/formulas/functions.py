@@ -23,6 +23,10 @@ class NoFormula(ValueError):
     """What is not in the grammar, and why."""
 
 
+class Misfit(NoFormula):
+    """Parts that do not fit each other, in a formula that is understood."""
+
+
 ALONE = """exp log log2 log10 log1p expm1 sqrt cbrt square abs absolute sign sin cos tan arcsin
 arccos arctan sinh cosh tanh arcsinh arccosh arctanh sigmoid log_sigmoid relu leaky_relu elu
 softplus softmax log_softmax logsumexp gelu silu erf reciprocal negative""".split()

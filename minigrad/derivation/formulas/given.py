@@ -41,6 +41,7 @@ class Answer:
     lines: list[ast.expr] = field(default_factory=list)
     value: Any = None
     error: str = ""
+    unread: bool = False
 
     @property
     def last(self) -> ast.expr:

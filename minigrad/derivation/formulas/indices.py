@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from minigrad.derivation.formulas.functions import NoFormula
+from minigrad.derivation.formulas.functions import Misfit, NoFormula
 
 AT, SUM, DELTA = "AT_", "SUM_", "DELTA_"
 ALONG, ACROSS, INNER = "ALONG_", "ACROSS_", "INNER_"
@@ -209,7 +209,7 @@ def _fit(left: Mapping[str, int | None], lengths: Mapping[str, int]) -> None:
     swapped = len(off) == 2 and lengths[off[0]] == left[off[1]] and lengths[off[1]] == left[off[0]]
     hint = f"; {off[0]} and {off[1]} are exchanged" if swapped else ""
     c = off[0]
-    raise NoFormula(f"{c} runs over {left[c]} entries on the left and over {lengths[c]} here{hint}")
+    raise Misfit(f"{c} runs over {left[c]} entries on the left and over {lengths[c]} here{hint}")
 
 
 def exchanged(order: Sequence[str], left: Sequence[str], lengths: dict[str, int]) -> bool:
@@ -247,10 +247,10 @@ def lengths_of(tree: ast.expr, shape: Shape) -> dict[str, int]:
         name, places = ast.unparse(call.args[0]), subscripts(call)
         lengths = shape(name)
         if lengths is None or len(lengths) != len(places):
-            raise NoFormula(f"{name} has shape {lengths}, and {len(places)} subscripts")
+            raise Misfit(f"{name} has shape {lengths}, and {len(places)} subscripts")
         for c, n in zip(places, lengths, strict=True):
             if not c.isdigit() and found.setdefault(c, n) != n and 1 not in (n, found[c]):
-                raise NoFormula(f"{c} runs over {found[c]} entries and, in {name}, over {n}")
+                raise Misfit(f"{c} runs over {found[c]} entries and, in {name}, over {n}")
     return found
 
 

@@ -14,6 +14,7 @@ from itertools import takewhile
 from minigrad.derivation.formulas.functions import FUNCTIONS as CALLED
 from minigrad.derivation.formulas.functions import SPELLINGS, NoFormula
 from minigrad.derivation.formulas.indices import ALONG, AT, DELTA, SUM
+from minigrad.derivation.formulas.notation import grouped
 from minigrad.derivation.formulas.products import Known, Shape, Sums
 from minigrad.derivation.formulas.tokens import (
     ACCENTS,
@@ -37,6 +38,8 @@ from minigrad.derivation.formulas.tokens import (
 )
 from minigrad.writing.names import letter_with
 
+DELTAS = ("delta", "δ")
+
 
 def is_latex(text: str) -> bool:
     return "\\" in text or bool(re.search(r"[_^]\s*\{", text))
@@ -49,6 +52,7 @@ def as_python(
     tokens: re.Pattern[str] = TOKEN,
     axes: Shape | None = None,
     calls: bool = False,
+    kronecker: bool = True,
 ) -> str:
     """A formula in LaTeX as Python.
 
@@ -66,15 +70,19 @@ def as_python(
         The shape of a variable, and so how many subscripts it has; ``shape`` by default.
     calls : bool
         Whether ``σ(z)`` is a function, though a variable is called so.
+    kronecker : bool
+        Whether δ with two subscripts is Kronecker's, though a variable is called so.
 
     Raises
     ------
     NoFormula
         For what is not understood.
     """
-    plain = UPRIGHT.sub(r"\1T", text).translate(SAME)
+    plain = UPRIGHT.sub(r"\1T", grouped(text)).translate(SAME)
     found = [t for t in tokens.findall(plain) if t not in NOTHING]
-    return Reader(text, known, shape, axes or shape, found, tokens is WORDS, calls).read()
+    return Reader(
+        text, known, shape, axes or shape, found, tokens is WORDS, calls, kronecker
+    ).read()
 
 
 class Reader(Sums):
@@ -138,7 +146,7 @@ class Reader(Sums):
             return f"({found})"
         if token in NORMS:
             return self.norm(token)
-        if token in (r"\frac", r"\dfrac", r"\tfrac"):
+        if token == r"\frac":
             return self.fraction()
         if token == r"\sqrt":
             return f"sqrt({self.group()})"
@@ -276,7 +284,11 @@ class Reader(Sums):
                 return self.called(inside)
             spelt = [f"{inside}_{accent}" if accent else inside, letter_with(inside, accent)]
             return self.subscripted(next(filter(self.known, spelt), f"{inside}{accent}"))
-        if token in FUNCTIONS and not self.known(token.lstrip("\\")):
+        letter = self.tokens[self.i : self.i + 3]
+        runs = (
+            FUNCTIONS.get(token) == "Σ" and letter[:1] == ["_"] and "".join(letter[1:2]).islower()
+        )
+        if token in FUNCTIONS and (runs or not self.known(token.lstrip("\\"))):
             return self.called(FUNCTIONS[token])
         if token == "sum" and self.here == "_":
             return self.called("Σ")
@@ -296,7 +308,7 @@ class Reader(Sums):
             base
             and last
             and not self.known(token)
-            and (self.known(base) or base in ("Σ", "∑", "sum"))
+            and (self.known(base) or base in ("Σ", "∑", "sum", *DELTAS))
         ):
             self.tokens[self.i : self.i] = ["_", last]  # a word of plain text: h_i
             return self.name(base)
@@ -325,7 +337,7 @@ class Reader(Sums):
             if self.known(candidate):
                 return candidate
         places = [*self.example_after(), *inside.replace(",", "")]
-        if name == "delta" and not self.known(name) and len(places) == 2:
+        if name in DELTAS and self.kronecker and len(places) == 2 and all(map(is_place, places)):
             return f"{DELTA}({', '.join(places)})"
         if self.known(name) and len(places) == self.axes(name) and all(map(is_place, places)):
             return f"{AT}({name}, {', '.join(places)})"
@@ -364,7 +376,7 @@ class Reader(Sums):
             self.take()
             function += "'"
         if function == "Σ":
-            inner = self.product()
+            inner = f"{self.take() if self.here == '-' else ''}{self.product()}"
             return f"{SUM}({', '.join([inner, *letters])})" if letters else f"sum({inner})"
         if self.here == "(":
             return f"{function}{self.arguments()}"

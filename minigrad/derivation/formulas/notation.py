@@ -8,8 +8,12 @@ import unicodedata
 from collections.abc import Callable, Iterator, Sequence
 from fractions import Fraction
 
+from minigrad.derivation.keys import FRACTION, braced
+
 RAISED = re.compile("[⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻ᵀ]+")
 LOWERED = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻ᵀ", "0123456789+-T")
+LETTERS = "ₐₑₕᵢⱼₖₗₘₙₒₚᵣₛₜᵤᵥₓ"
+"""Those that stand below others."""
 TRANSPOSE = r"\^\s*\{?\s*(?:T\b|\\top|⊤|\\intercal)|⊤|ᵀ"
 UNITS = {
     "eye": r"(?<![^\W\d])(?<!\\)(?:\\mathbf\{I\}|I)(?![\w\[{(])",
@@ -35,6 +39,27 @@ def fractions(text: str) -> str:
         return f"({Fraction(unicodedata.numeric(sign[0])).limit_denominator(10)})"
 
     return re.sub("[¼-¾⅐-⅞]", spelled, text)
+
+
+def grouped(text: str) -> str:
+    r"""``\frac12 x`` as ``\frac{1}{2} x``."""
+    found, rest = "", text
+    if text.count("{") != text.count("}"):
+        return text
+    while (fraction := FRACTION.search(rest)) is not None:
+        top, after = braced(rest[fraction.end() :])
+        bottom, after = braced(after)
+        found += rf"{rest[: fraction.start()]}\frac{{{grouped(top)}}}{{{grouped(bottom)}}}"
+        rest = after
+    return found + rest
+
+
+def lowered(text: str) -> str:
+    """``pᵢ`` as ``p_i``, and ``Σᵢ₌₁ⁿ`` as ``Σ_i``."""
+    text = text.replace("∑", "Σ")
+    text = re.sub(rf"Σ([{LETTERS}])₌[₀₁][{''.join(map(chr, LOWERED))}ᵐᴹᴺᴷ]*", r"Σ\1", text)
+    found = rf"(?<=[\w)])[{LETTERS}₀-₉]*[{LETTERS}][{LETTERS}₀-₉]*"
+    return re.sub(found, lambda m: f"_{unicodedata.normalize('NFKC', m[0])} ", text)
 
 
 def raised(text: str) -> str:

@@ -26,6 +26,7 @@ class Sums:
     tokens: list[str]
     words: bool = False
     calls: bool = False
+    kronecker: bool = True
     i: int = 0
     bar: str = ""
     """What closes the bars that are open."""
@@ -55,6 +56,9 @@ class Sums:
         found += self.product()
         while self.here in ("+", "-"):
             found += f" {self.take()} {self.product()}"
+        if self.here == r"\over":
+            self.take()
+            return f"({found})/({self.sum()})"
         return found
 
     def compared(self) -> str:
