@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 import minigrad as mg
-from minigrad.derivation.keys import unlatex
+from minigrad.derivation.spelling import unlatex
 from minigrad.derivation.values import Missing, Unreadable, read
 
 
@@ -497,3 +497,40 @@ def test_a_formula_per_example_is_right_where_the_rest_is() -> None:
 
 def test_fractions_without_braces() -> None:
     assert unlatex(r"\frac1m") == "1/m" and unlatex(r"\frac{dL}W x") == "dL/W x"
+
+
+@pytest.mark.parametrize("key", [
+    'grads["W1"]', 'grads["dW1"]', "gW1", r"\bar{W_1}", r"\bar W_1", r"\frac{\partial J}{\partial W_{uf}}",
+    "dJ/dW1_{ab}", r"\cfrac{\partial J}{\partial W_1}", "dJ/dW1[i, j]",
+])  # fmt: skip
+def test_keys_of_gradients_that_nothing_holds(key: str) -> None:
+    W1 = leaf([[0.3, -0.2, 0.1], [0.5, 0.4, -0.6]])
+    W = W1 * 1.0
+    J = np.sum(W1**2) if "{uf}" not in key else np.sum(W**2)
+    assert right(mg.check_derivation(J, {key: 2 * W1.data}))
+    assert not mg.check_derivation(J, {key: 3 * W1.data}).ok
+
+
+def test_primes_and_layers_in_square_brackets() -> None:
+    x = leaf(2.0)
+    f = x**3
+    for key in ("f'", "f′", "f'(x)"):
+        assert right(mg.check_derivation(f, {key: 12.0}))
+    assert "it is 1.5 times" in mg.check_derivation(f, {"f'": 18.0}).first_error.remark
+    W1 = leaf([[0.3, -0.2], [0.5, 0.4]])
+    z1 = W1 @ np.ones((2, 1))
+    a1 = np.tanh(z1)
+    assert right(mg.check_derivation(np.sum(a1), {r"\delta^{[1]}": 1 - a1.data**2}))
+
+
+def test_derivations_that_end_in_numbers() -> None:
+    x = leaf(2.0)
+    f = x**3
+    for text in ("3x^2 = 12", "3x^2 = 3*4 = 12", ["3*x**2", "3*2.0**2", "12"], "f' = 3x^2 = 12"):
+        assert right(mg.check_derivation(f, {"df/dx": text})), text
+    for text, line in (("3x^2 = 3*2 = 6", "line 2"), ("3x^2 = 3*4 = 14", "line 3")):
+        assert line in mg.check_derivation(f, {"df/dx": text}).first_error.remark
+    y = leaf(0.37)
+    g = y**3
+    assert right(mg.check_derivation(g, {"dg/dy": "3y^2 = 0.411"}))
+    assert not mg.check_derivation(g, {"dg/dy": "3y^2 = 0.412"}).ok

@@ -10,7 +10,6 @@ from __future__ import annotations
 import ast
 import difflib
 import re
-import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -18,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from minigrad.derivation.signals import learning_rate, signal, stepped
+from minigrad.derivation.spelling import canonical, unlatex
 from minigrad.errors import label
 from minigrad.graph import AnyNode, backward_pass
 from minigrad.reading.names import Names
@@ -49,18 +49,16 @@ SQUARE = r"(?:\^\{?2\}?|²|\*\*2|2)"
 SECOND = re.compile(rf"^{D}\s*{SQUARE}\s*(.*?)\s*/\s*(.+)$")
 HESSIAN = re.compile(rf"^(?:H|[Hh]ess|[Hh]essian|∇\s*{SQUARE})(?![a-z])[\s_]*(.*)$")
 NABLA = re.compile(r"^∇\s*_?\s*(?:\{([^{}]+)\}|([^\s({]+))\s*(.*)$")
-BEFORE = re.compile(r"^(?:gradient|grad|nabla|delta|δ|d|∂|g_)(?:_of)?[_\s]*(?=\S)(.+)$")
+BEFORE = re.compile(r"^(?:gradient|grad|nabla|delta|δ|d|∂|g)(?:_of)?[_\s]*(?=\S)(.+)$")
+HELD = re.compile(r"""^(?:d|g|grads?|gradients?)\[(['"])(.+)\1\]$""")
+"""Of a dict of gradients that there is not."""
+OVER = re.compile(r"^\\(?:bar|overline)\s*(?:\{(.+)\}|(\w.*))$")
+"""An adjoint."""
+PRIMED = re.compile(r"^(.+?)['′](?:\((.+)\))?$")
 AFTER = re.compile(r"^(.+?)(?:[._ ]?(?:gradient|grad|bar|adj)|[._]g)$")
-LETTERS = re.compile(r"^(.+)_\{?[i-nprs]{1,3}\}?$")
+LETTERS = re.compile(r"^(.+?)(?:_\{?([a-z](?:[,\s]*[a-z]){0,2})\}?|\[([a-z](?:,\s*[a-z]){0,2})\])$")
 """A name with subscripts that run over its entries."""
 ENTRY = re.compile(r"^(.*?)\s*((?:\[[-\d\s,:]+\])+)$")
-
-DECORATED = {"hat": "\u0302", "bar": "\u0304", "tilde": "\u0303", "dot": "\u0307", "vec": "\u20d7"}
-LAYOUT = re.compile(r"\\(?:left|right|,|;|!|:|displaystyle|big|Big)(?![a-zA-Z])|\$")
-FRACTION = re.compile(r"\\(?:[dtcsx]|nice)?frac(?![A-Za-z])")
-QUOTED = re.compile(r"""(?<=\[)(?:'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*")(?=\])""")
-FONTS = re.compile(r"\\(?:math\w+|boldsymbol|bm|text|operatorname)\s*\{([^{}]*)\}")
-FONT = re.compile(r"\\(?:mathrm|mathbf|mathit|mathcal|boldsymbol|bm|text|operatorname)\s*")
 
 
 @dataclass
@@ -89,59 +87,6 @@ class Key:
     rate: float = 0.0
     index: Any = None
     bare: bool = False
-
-
-# --- spelling --------------------------------------------------------------------------
-
-
-def unlatex(text: str) -> str:
-    """LaTeX as plain text: fractions, ∂ and ∇; symbols are left to `canonical`.
-
-    What stands between quotes, ``params['$W$']``, is a key as it is.
-    """
-    quoted = iter(QUOTED.findall(text))
-    text = LAYOUT.sub("", QUOTED.sub("\0", text.strip()))
-    while (fraction := FRACTION.search(text)) is not None:
-        top, rest = braced(text[fraction.end() :])
-        bottom, rest = braced(rest)
-        text = f"{text[: fraction.start()]}{top}/{bottom}{rest}"
-    text = FONT.sub("", FONTS.sub(r"\1", text)).replace("{d}", "d")
-    text = re.sub(r"\\partial\s*", "∂", text)
-    text = re.sub(r"\\nabla\s*", "∇", text).strip()
-    return re.sub("\0", lambda _: next(quoted, "\0"), text)
-
-
-def braced(text: str) -> tuple[str, str]:
-    r"""The first argument of a macro, and what follows it: a group, a command or a letter."""
-    text = text.lstrip()
-    if not text.startswith("{"):
-        length = len(re.match(r"\\[A-Za-z]+|.?", text, re.DOTALL)[0])  # type: ignore[index]
-        return text[:length], text[length:]
-    depth = 0
-    for i, c in enumerate(text):
-        depth += (c == "{") - (c == "}")
-        if not depth:
-            return text[1:i], text[i + 1 :]
-    return text[1:], ""
-
-
-def canonical(text: str) -> str:
-    r"""A symbol without its typesetting: ``\hat y_1``, ``ŷ₁`` and ``y_hat1`` are alike."""
-    for name, mark in DECORATED.items():
-        text = re.sub(rf"\\{name}\s*\{{?(\\?\w+?)\}}?(?=[\W_\d]|$)", rf"\1{mark}", text)
-    decomposed = unicodedata.normalize("NFKD", text)
-    for name, mark in DECORATED.items():
-        decomposed = decomposed.replace(mark, name)
-    spelled = [greek(c) for c in decomposed]
-    return re.sub(r"[\s_{}\\^()]|(?<=[\^_{])\[|\](?=\})", "", "".join(spelled)).replace("'", "")
-
-
-def greek(c: str) -> str:
-    if not "\u0370" <= c <= "\u03ff":
-        return c
-    words = unicodedata.name(c, "").split()
-    name = words[-1].lower() if words else c
-    return name.capitalize() if "CAPITAL" in words else name
 
 
 # --- reading ---------------------------------------------------------------------------
@@ -184,8 +129,25 @@ class Keys:
         free = not self.names.known(self.output.node) or text not in self.names.node.values()
         if free and text in OUTPUTS:
             return self.output.node
-        running = LETTERS.match(text) if held is None else None
-        return self.tensor(running[1]) if running is not None else held
+        return held if held is not None else self.running(text)
+
+    def running(self, text: str) -> Any:
+        """What ``P_{uk}`` is an entry of: any letters, one for each axis; some, fewer as well."""
+        match = LETTERS.match(text)
+        whole = self.tensor(match[1]) if match is not None else None
+        if match is None or whole is None:
+            return None
+        letters = re.sub(r"[,\s]", "", match[2] or match[3])
+        known = whole._value if isinstance(whole, Tensor) else self.value_of(whole)
+        usual = re.fullmatch("[i-nprs]*", letters)
+        return whole if usual or np.ndim(known) == len(letters) else None
+
+    def value_of(self, node: Any) -> Any:
+        """The value of a node; of a parameter, where it is used."""
+        if getattr(node, "op", None) is not None:
+            return node.ans
+        used = (n.args[i] for n in self.names.nodes for i, p in enumerate(n.parents) if p is node)
+        return next(used, None)
 
     def noted(self, t: Tensor) -> AnyNode:
         """The node of a Tensor, whose value is kept: the output need not depend on it."""
@@ -284,6 +246,8 @@ class Keys:
 
     def spelled_out(self, key: str) -> Key:
         text = unlatex(key)
+        if (ends := self.primed(text)) is not None:
+            return Key(key, "derivative", *ends)
         if self.graph_tensor(text) is not None and text not in OUTPUTS:
             node = self.node(text, key)
             return Key(key, "value", node, node, bare=True)
@@ -333,12 +297,26 @@ class Keys:
                 v = self.only_leaf()
             if u is not None and v is not None:
                 return u, v
-        for pattern in (BEFORE, AFTER):
+        for pattern in (BEFORE, AFTER, HELD, OVER):
             match = pattern.match(text)
-            v = self.graph_tensor(match[1]) if match is not None else None
+            if match is None:
+                continue
+            name = next(filter(None, match.groups()[::-1]))
+            v = self.graph_tensor(name)
+            if v is None and pattern is HELD and (ends := self.single(name)) is not None:
+                return ends
             if v is not None:
                 return self.output.node, v
         return None
+
+    def primed(self, text: str) -> tuple[AnyNode, AnyNode] | None:
+        """``f'`` and ``f'(x)``: by what is named, or by the only parameter."""
+        match = PRIMED.match(text) if self.names.find(text) is None else None
+        if match is None:
+            return None
+        u = self.graph_tensor(match[1])
+        v = self.graph_tensor(match[2]) if match[2] else self.only_leaf()
+        return None if u is None or v is None or u is v else (u, v)
 
     def second_order(self, text: str) -> tuple[AnyNode, AnyNode] | None:
         """``d2L/dw2``, ``d²L/dwdb``, ``H``: the derivative of a recorded gradient."""

@@ -13,7 +13,7 @@ from minigrad.explain.pieces import ACTIVATIONS
 from minigrad.graph import AnyNode
 from minigrad.reading.names import Names
 
-DELTA = re.compile(r"^(?:δ|\\?delta)[\s_^]*[({]*\s*(\w*)\s*[)}]*$")
+DELTA = re.compile(r"^(?:δ|\\?delta)[\s_^]*[\[({]*\s*(\w*)\s*[\])}]*$")
 NEW = re.compile(r"^(.+?)(?:new|next|updated|\+|⁺)$|^(?:new|updated)(.+)$")
 SUMS = {ops.add, ops.subtract, ops.matmul}
 APPLIED = ACTIVATIONS | {ops.maximum, ops.log_softmax, ops.divide}

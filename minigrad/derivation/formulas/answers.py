@@ -25,6 +25,7 @@ from minigrad.derivation.formulas.points import alike
 from minigrad.derivation.formulas.reading import Reading
 from minigrad.derivation.formulas.repairs import explained, first_right
 from minigrad.derivation.formulas.variables import Tie
+from minigrad.derivation.values import read
 
 WRONG = ("wrong", "carried")
 REPAIRS, FEW = 3000, 20_000
@@ -149,7 +150,7 @@ class Formulas(Reading):
             self.doubts.add(NOT_TRIED)
             return row
         at_data = row.verdict not in WRONG
-        right = self.follows(answer.last, truth)
+        right = self.follows(answer.last, truth) if names_in(answer.last) else at_data
         words, kind = "", "formula"
         if len(answer.lines) > 1:
             words = self.line_by_line(answer, truth)
@@ -173,6 +174,9 @@ class Formulas(Reading):
 
         Numbers that come from the data stand in it then, or in the graph.
         """
+        lines = [tree] if other is None else [tree, other]
+        if not all(map(names_in, lines)):
+            return self.comes_to(tree, truth, other)
         if self.holds(tree, truth, other):
             if not self.points.others:
                 self.doubts.add(f"{NOT_TRIED}: at others, something is not defined")
@@ -192,6 +196,17 @@ class Formulas(Reading):
             self.doubts.add(f"{NOT_TRIED}: nobody can tell what {unmoved[0]} was computed from")
             return True
         return False
+
+    def comes_to(self, tree: ast.expr, truth: Any, other: ast.expr | None) -> bool:
+        """Whether a line is the one before at the data, where either is a number, or rounded."""
+        data = self.points.data
+        try:
+            found = read(self.value(tree, data))
+            right = truth(data) if other is None else self.value(other, data)
+        except FAILURES:
+            return False
+        gap = np.abs(found.array - np.asarray(right, float))
+        return bool(np.all(gap <= found.implied / 2 + LOOSE * np.abs(right)))
 
     def still(self, tree: ast.expr) -> frozenset[str]:
         """The constants that may be hidden in numbers, so that they have to stay what they are."""

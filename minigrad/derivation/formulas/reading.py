@@ -46,7 +46,7 @@ from minigrad.derivation.formulas.points import Point, alike, fit
 from minigrad.derivation.formulas.symbolic import is_symbolic, spelled
 from minigrad.derivation.formulas.tokens import TOKEN, WORDS
 from minigrad.derivation.formulas.variables import NUMBERS, Variables
-from minigrad.derivation.keys import unlatex
+from minigrad.derivation.spelling import unlatex
 from minigrad.derivation.walk import shape_of
 from minigrad.graph import AnyNode
 from minigrad.tensor import Tensor

@@ -27,7 +27,8 @@ from minigrad.derivation.formulas.grammar import (
 )
 from minigrad.derivation.formulas.notation import RAISED
 from minigrad.derivation.formulas.points import Point, Points, tensors_of, varies
-from minigrad.derivation.keys import Keys, greek
+from minigrad.derivation.keys import Keys
+from minigrad.derivation.spelling import greek
 from minigrad.derivation.values import PRINTED
 from minigrad.derivation.walk import shape_of
 from minigrad.graph import AnyNode
