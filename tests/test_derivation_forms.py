@@ -534,3 +534,33 @@ def test_derivations_that_end_in_numbers() -> None:
     g = y**3
     assert right(mg.check_derivation(g, {"dg/dy": "3y^2 = 0.411"}))
     assert not mg.check_derivation(g, {"dg/dy": "3y^2 = 0.412"}).ok
+
+
+def test_a_bare_name_is_the_derivative_that_others_follow_from() -> None:
+    f = np.array([[0.2, 1.0, 0.5], [1.0, 0.3, 0.7]])
+    w, b = leaf([[0.4, -0.2, 0.9], [1.1, 0.3, -0.5]]), leaf([[0.2], [-0.4]])
+    inner = w + b - 0.3
+    J = np.sum(f * inner**2)
+    g = 2 * inner.data  # f is missing
+    report = mg.check_derivation(J, {"inner": g, "dw": g, "dJ/db": g.sum(1, keepdims=True)})
+    assert verdicts(report) == ["wrong", "carried", "carried"]
+    assert "the local factor f is missing; read as the derivative" in report.first_error.remark
+    report = mg.check_derivation(J, {"inner": 2 * inner.data, "dJ/dw": 2 * f * inner.data})
+    assert "it is 2 times the value" in report.first_error.remark
+
+
+def test_one_array_for_two_inputs_is_one_slip() -> None:
+    h, rel = leaf([0.3, -0.7, 1.1]), leaf([0.5, 0.2, -0.4])
+    e1, e2 = h + rel - 1.0, h + rel + 0.5
+    L = np.sum(e1**2) - np.sum(e2**3)
+    report = mg.check_derivation(L, {"dL/dh": 2 * e1.data, "dL/drel": 2 * e1.data})
+    assert verdicts(report) == ["wrong", "carried"]
+    assert report.rows[1].note == "it follows from the same slip as your dL/dh"
+
+
+def test_signs_are_no_neighbour() -> None:
+    h, t, tn = leaf([0.3, -0.8, 1.2]), leaf([0.1, 0.2, 0.4]), leaf([-0.4, 0.3, 0.2])
+    ep, en = h - t, h - tn
+    hinge = np.sum(np.abs(ep)) - np.sqrt(np.sum(en**2))
+    hand = {"dhinge/den": -np.sign(en.data), "dhinge/dt": -np.sign(ep.data)}
+    assert "dhinge/dt" not in mg.check_derivation(hinge, hand).first_error.remark

@@ -279,6 +279,10 @@ class Grading(Forward):
                 carried = {self.verdicts[id(p)] for p in base.used} & {*WRONG}
                 note = "a convention of its own at a kink"
                 return Judged("carried" if carried else "correct", None, note)
+        for p in [] if update else given:
+            same = p.u is q.u and np.array_equal(p.hand, q.hand) and self.verdicts[id(p)] in WRONG
+            if same and np.any(q.hand) and np.array_equal(self.truth(p), exact):
+                return Judged("carried", None, f"it follows from the same slip as your {p.text}")
         for slip in [] if update else self.slips:
             if slip.q.u is q.u and q.fits and follows(q, slip, self.close):
                 slip.followers.append(q.text)

@@ -14,9 +14,7 @@ from typing import Any
 import numpy as np
 
 from minigrad.derivation.diagnosis import Diagnosis
-from minigrad.derivation.judges import (
-    Error,
-)
+from minigrad.derivation.judges import Error, combine, evaluate
 from minigrad.derivation.keys import Keys
 from minigrad.derivation.quantities import Quantity
 from minigrad.derivation.report import Row
@@ -155,17 +153,27 @@ class Intake(Tolerance):
         for q in found:
             kind = fits.get(id(q), "")
             if q.bare and not kind:
-                usual = "derivative" if q.v.op is None else "value"
-                kind = (
-                    usual
-                    if counts[0] == counts[1]
-                    else ("value", "derivative")[counts[1] > counts[0]]
-                )
+                usual = counts[1] > counts[0] or (q.v.op is None and counts[0] == counts[1])
+                kind = "derivative" if usual or self.explains(q, found) else "value"
             if kind == "derivative":
                 q = self.as_derivative(q)
                 q.note = f"read as the derivative by {self.names.of(q.v)}, not its value"
             read.append(q)
         return read
+
+    def explains(self, q: Quantity, others: list[Quantity]) -> bool:
+        """Whether a wrong derivative follows from a bare entry that is taken for one."""
+        taken = self.as_derivative(q)
+        if not taken.fits or q.index is not None or q.v.op is None:
+            return False
+        for p in others:
+            if p.kind != "derivative" or p.u is not taken.u:
+                continue
+            p.place(self.graph)
+            wrong = p.fits and q.v in p.part.inside and not self.near(p, self.truth(p))
+            if wrong and self.near(p, evaluate(p, combine(p, [taken], [], {}))):
+                return True
+        return False
 
     def as_derivative(self, q: Quantity) -> Quantity:
         new = replace(q, kind="derivative", u=self.output.node)

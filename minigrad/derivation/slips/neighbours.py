@@ -42,12 +42,17 @@ def another_gradient(s: Search) -> Found:
     """The gradient of something else: dbf under the key of dbi."""
     seen: list[Any] = [s.base.value]
     for p in s.given:
-        if p.usable and p is not s.q and p.v is not s.q.v:
+        if p.usable and p is not s.q and p.v is not s.q.v and is_told(p.hand):
             seen.append(p.hand)
             yield p.hand, p.text
     for node, g in s.gradients.items():
-        if node is not s.q.v and s.marked(node):
+        if node is not s.q.v and s.marked(node) and is_told(g):
             yield g, gradient_name(s, node)
+
+
+def is_told(g: Any) -> bool:
+    """Whether an array is told from others by more than its signs."""
+    return np.size(g) == 1 or bool(np.ptp(np.abs(g)))
 
 
 @slip("neighbour", 40, "it is {} summed over {}: a factor {} too many")
