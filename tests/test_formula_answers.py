@@ -598,6 +598,10 @@ def test_where_other_points_are_given_up_the_row_says_so() -> None:
     E = s * w**3
     row = mg.check_derivation(E, {"d2E/dw2": "6*s*w"}).rows[0]
     assert (row.verdict, row.note) == ("correct", "other values of s were not tried")
+    K, a = mg.Tensor(2.0, requires_grad=True), 0.3
+    Y = K**a
+    row = mg.check_derivation(Y, {"d2Y/dK2": "a*(a - 1)*Y/K**2"}).rows[0]
+    assert (row.verdict, row.note) == ("correct", "other values of a were not tried")
     v = mg.Tensor([0.5, -1.0, 2.0], requires_grad=True)
     scope = {"v": v, "s": s, "np": np}
     exec("E = np.sum(v * np.exp(s * np.array([0.3, 0.7, 1.9])))", scope)

@@ -230,7 +230,13 @@ class Formulas(Reading):
         if any(e.is_integer() for e in held) or not held or ties & written - {1.0}:
             return True
         points = self.points.powers
-        return not points or self.holds(tree, truth, other, points)
+        if not points or self.holds(tree, truth, other, points):
+            return True
+        unknown = any(self.names.owner(n) is None for n in self.points.untold)
+        if unknown:  # ρ - 1, in a gradient that was recorded
+            exponents = named & {*self.points.exponents.values()}
+            self.doubts.add(f"other values of {' and '.join(sorted(exponents))} were not tried")
+        return unknown
 
     def repaired(self, tree: ast.expr, truth: Any, other: ast.expr | None = None) -> Any:
         """The smallest change that makes a formula the truth, or another formula."""
