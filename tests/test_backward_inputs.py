@@ -252,3 +252,51 @@ def test_a_tracer_that_puts_itself_in_place_is_called_and_nothing_is_lost() -> N
     finally:
         sys.settrace(before)
     assert report.ok and len(report.lines) == 4 and "through" in calls
+
+
+def check(source: str, *data: Any) -> Any:
+    m = module(source)
+    return mg.check_backward(m.forward, m.backward, *data)
+
+
+@pytest.mark.parametrize(
+    ("returned", "read"),
+    [
+        ("loss, acc, (x, W, e)", "x, W, e = cache"),
+        ("loss, (x, W, e), {'mae': acc}", "x, W, e = cache"),
+        ("loss, acc, {'x': x, 'W': W, 'e': e}", "x, W, e = cache['x'], cache['W'], cache['e']"),
+        ("loss, acc, x, W, e", "_, x, W, e = cache"),
+    ],
+)
+def test_which_result_is_the_cache(returned: str, read: str) -> None:
+    source = f"""import numpy as np
+def forward(x, W, y):
+    e = x @ W - y
+    acc, loss = np.mean(np.abs(e) < 1), np.sum(e ** 2)
+    return {returned}
+def backward(cache):
+    {read}
+    return 2 * e @ W.T, 2 * x.T @ e, -2 * e
+"""
+    r = np.random.default_rng(0)
+    data = [r.normal(size=n) for n in ((5, 3), (3, 2), (5, 2))]
+    assert check(source, *data).ok
+    assert not check(source.replace("-2 * e", "2 * e"), *data).ok
+
+
+def test_without_names_places_tell_what_is_returned() -> None:
+    source = """import numpy as np
+def forward(a, b):
+    z = a * b
+    return np.sum(z ** 2), (a, b, z)
+def backward(cache):
+    a, b, z = cache
+    dz = 2 * z
+    return dz * b, dz * a
+"""
+    r = np.random.default_rng(0)
+    assert check(source, *r.normal(size=(2, 4))).ok
+    report = check(source.replace("dz * b, dz * a", "dz * a, dz * b"), *r.normal(size=(2, 4)))
+    assert report.first_error.instead == "return dz * b, dz * a", report
+    named = source.replace("return dz * b, dz * a", "da, db = dz * b, dz * a\n    return db, da")
+    assert check(named, *r.normal(size=(2, 4))).ok

@@ -19,6 +19,7 @@ from minigrad.derivation.backward.inputs import (
     Counts,
     Make,
     among,
+    cache_among,
     in_double,
     in_step,
     kept,
@@ -395,7 +396,7 @@ class Check:
             call.append(seeds[0])
         runs.upstream = dict(zip(ups or ["upstream"], seeds, strict=True))
         if len(free) == 1 and len(rest) > 1 and free[0].kind is not free[0].VAR_POSITIONAL:
-            rest = [tuple(rest)]
+            rest = [cache_among(rest, backward, free[0].name)]
         by_name = len(free) > len(rest)
         for p in wanted:
             if p.kind is p.VAR_POSITIONAL:

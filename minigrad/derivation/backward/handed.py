@@ -273,7 +273,10 @@ class Layout:
 
     def in_order(self, answer: list[Any], groups: list[int | None]) -> bool:
         """Whether what is returned by name stands in the order of the inputs."""
-        named = [self.told(value) for value in answer]
+        places = zip(answer, groups, strict=True)
+        named = [
+            self.named(v) if self.fits(Handed(v, place=k)) else self.told(v) for v, k in places
+        ]
         wrong = any(
             place is not None and len(nodes) == 1 and self.inputs[place] not in nodes
             for nodes, place in zip(named, groups, strict=True)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import ast
+import inspect
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from copy import copy, deepcopy
 from typing import Any
 
@@ -11,7 +13,7 @@ import numpy as np
 
 from minigrad.derivation.backward.naming import last_part, readings
 from minigrad.derivation.backward.variables import is_layer
-from minigrad.derivation.backward.watch import STEP
+from minigrad.derivation.backward.watch import STEP, source_of
 from minigrad.tensor import Tensor
 
 Make = Callable[[str, Any], Any]
@@ -182,3 +184,22 @@ def nearby(value: Any, chance: np.random.Generator) -> Any:
         return value[rows] if value.ndim else value
     moved = chance.permutation(value.ravel()) * chance.uniform(0.8, 1.2, value.size)
     return moved.reshape(value.shape)
+
+
+def cache_among(results: list[Any], backward: Any, name: str) -> Any:
+    """Which of several results a parameter means: all of them, or the one that has as many parts
+    as the function unpacks, or the keys that it asks for.
+    """
+    code = getattr(inspect.unwrap(backward), "__code__", None)
+    tree = source_of(code).tree if code is not None else None
+    for node in ast.walk(tree) if tree is not None else ():
+        fits: list[Any] = []
+        match node:
+            case ast.Assign(targets=[ast.Tuple(elts=aims)], value=ast.Name(id=of)) if of == name:
+                same = [r for r in results if isinstance(r, tuple | list) and len(r) == len(aims)]
+                fits = same if len(aims) != len(results) else []
+            case ast.Subscript(ast.Name(id=of), ast.Constant(value=str(key))) if of == name:
+                fits = [r for r in results if isinstance(r, Mapping) and key in r]
+        if len(fits) == 1:
+            return fits[0]
+    return tuple(results)
