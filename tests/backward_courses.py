@@ -135,7 +135,7 @@ def backward(dhn, cache):
     [
         ("dz = dhn * (n - h)", "dz = dhn * (h - n)", "dz =", "sign"),
         ("dh += drh * r", "dh += drh", "dh += drh", r"\br\b|factor"),
-        ("dan = dn * (1 - n**2)", "dan = dn * (1 - n)**2", "dan =", r"\(1 - n\)\*\*2"),
+        ("dan = dn * (1 - n**2)", "dan = dn * (1 - n)**2", "dan =", r"\(1 - n\) ?\*\* ?2"),
     ],
 )
 

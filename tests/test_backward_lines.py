@@ -299,12 +299,32 @@ EXPRESSIONS = [
     ("self.a * d", "self.b * d"),
     ("d * a", "(d + z) * a"),
     ("d", "d + 2 * s * a"),
+    ("d.sum(axis=1)", "d.sum(axis=(0, 1, 2))"),
+    ("d.sum(axis=3)", "d.sum(axis=(2, 3))"),
+    ("z > s", "z >= s"),
+    ("z <= -9", "z <= 0"),
+    ("d @ a", "(d + d.T) @ a"),
+    ("(1 - d) ** 2", "1 - d ** 2"),
+    ("np.exp(d) / s", "(np.exp(d) - 1) / s"),
+    ("d / s", "d ** 3 / s"),
+    ("np.cumsum(d, axis=1)", "np.cumsum(d[:, ::-1], axis=1)[:, ::-1]"),
+    ("turn(d, s), a", "turn(d, s), turn(a, s)"),
+    ("d", "d * (s * k)"),
+    ("d", "d / (s * k)"),
 ]
 
 
 @pytest.mark.parametrize(("wrong", "right"), EXPRESSIONS)
 def test_what_is_one_slip_away_is_found(wrong: str, right: str) -> None:
-    names = {"d": (2, 2), "z": (2, 2), "a": (2, 2), "s": (), "self.a": (3,), "self.b": (3,)}
+    names = {
+        "d": (2, 2),
+        "z": (2, 2),
+        "a": (2, 2),
+        "s": (),
+        "k": (),
+        "self.a": (3,),
+        "self.b": (3,),
+    }
     tree = ast.parse(wrong, mode="eval").body
     found = {written(r[1]): r[2] for r in slips(tree, list(names), names)}
     assert found[written(ast.parse(right, mode="eval").body)]
@@ -654,3 +674,104 @@ def test_statements_that_set_several(old: str, new: str, name: str, instead: str
     m, r = module(PAIR.replace(old, new)), np.random.default_rng(0)
     report = mg.check_backward(m.forward, m.backward, *r.normal(size=(2, 6)))
     assert (report.first_error.name, report.first_error.instead) == (name, instead), report
+
+
+SHARED = """
+import numpy as np
+def turned(x, c, s):
+    return np.stack([x[:, 0] * c - x[:, 1] * s, x[:, 0] * s + x[:, 1] * c], axis=1)
+def forward(x, W, c, s):
+    q = x @ W
+    return turned(q, c, s), (x, W, c, s)
+def backward(dout, cache):
+    x, W, c, s = cache
+    dq = turned(dout, c, -s)
+    return dq @ W.T, x.T @ dq
+"""
+
+
+def test_what_the_forward_function_runs_is_right() -> None:
+    r = np.random.default_rng(0)
+    data = r.normal(size=(3, 2)), r.normal(size=(2, 2)), np.cos(0.4), np.sin(0.4)
+    m = module(SHARED)
+    assert mg.check_backward(m.forward, m.backward, *data).ok
+    m = module(SHARED.replace("turned(dout, c, -s)", "turned(dout, c, s)"))
+    first = mg.check_backward(m.forward, m.backward, *data).first_error
+    assert first.instead == "dq = turned(dout, c, -s)"
+
+
+PLACES = """
+import numpy as np
+def forward(E, V, centers, contexts):
+    s = np.sum(E[centers] * V[contexts], axis=1)
+    return np.sum(np.log(1 + np.exp(-s))), (E, V, centers, contexts, s)
+def backward(cache):
+    E, V, centers, contexts, s = cache
+    ds = -1 / (1 + np.exp(s))
+    dE, dV = np.zeros_like(E), np.zeros_like(V)
+    np.add.at(dE, centers, ds[:, None] * V[contexts])
+    np.add.at(dV, contexts, ds[:, None] * E[centers])
+    return dE, dV
+"""
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("np.add.at(dV, contexts", "np.add.at(dV, centers"),
+        ("E[centers])\n    return", "E[contexts])\n    return"),
+        ("np.add.at(dE, centers, ds[:, None] * V[contexts])",
+         "dE[centers] = ds[:, None] * V[contexts]"),
+    ],
+)  # fmt: skip
+def test_places_for_others_and_rows_that_are_met_again(old: str, new: str) -> None:
+    m, r = module(PLACES.replace(old, new)), np.random.default_rng(0)
+    ids = np.array([0, 2, 0, 4]), np.array([1, 3, 1, 5])
+    first = mg.check_backward(m.forward, m.backward, *r.normal(size=(2, 6, 3)), *ids).first_error
+    assert first.instead and first.instead in PLACES, first
+
+
+SUMS = """
+import numpy as np
+def forward(x, A, B, k):
+    u, v = np.tanh(x @ A), np.tanh(x @ B)
+    return np.sum(u ** 2) + np.sum(v ** 3) + 0.01 * np.sum(k * x * x), (x, A, B, k, u, v)
+def backward(cache):
+    x, A, B, k, u, v = cache
+    du, dv = 2 * u * (1 - u ** 2), 3 * v ** 2 * (1 - v ** 2)
+    dx = du @ A.T + dv @ B.T + 2 * 0.01 * k * x
+    return dx, x.T @ du, x.T @ dv
+"""
+
+
+@pytest.mark.parametrize(
+    ("lost", "found"),
+    [(" + dv @ B.T", " + dv @ B.T"), (" + 2 * 0.01 * k * x", " + 2 * x * k * 0.01")],
+)
+def test_terms_that_are_found_by_their_numbers(lost: str, found: str) -> None:
+    m, r = module(SUMS.replace(lost, "")), np.random.default_rng(0)
+    data = r.normal(size=(5, 4)), r.normal(size=(4, 3)), r.normal(size=(4, 3)), 0.7
+    report = mg.check_backward(m.forward, m.backward, *data)
+    assert report.first_error.line == 9 and found in report.first_error.instead, report
+
+
+def test_a_gradient_left_to_broadcasting_is_right_in_its_use() -> None:
+    source = """
+import numpy as np
+def forward(f, w):
+    p = np.exp(f) / np.exp(f).sum(axis=(1, 2), keepdims=True)
+    e = np.einsum("bhw,w->b", p, w)
+    return 0.5 * np.sum(e ** 2), (p, w, e)
+def backward(cache):
+    p, w, e = cache
+    dp = e[:, None, None] * w[None, None, :]
+    inner = (dp * p).sum(axis=(1, 2), keepdims=True)
+    df = p * (dp - inner)
+    return df
+"""
+    data = np.random.default_rng(0).normal(size=(2, 3, 3)), np.linspace(-1, 1, 3)
+    m = module(source)
+    assert mg.check_backward(m.forward, m.backward, *data).ok
+    m = module(source.replace("p).sum(axis=(1, 2)", "p).sum(axis=2"))
+    first = mg.check_backward(m.forward, m.backward, *data).first_error
+    assert first.instead == "inner = (dp * p).sum(axis=(1, 2), keepdims=True)", first

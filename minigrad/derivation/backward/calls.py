@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Mapping
 from copy import copy
 from dataclasses import dataclass, field, is_dataclass, replace
-from types import FrameType
+from types import CodeType, FrameType
 from typing import Any
 
 import numpy as np
@@ -103,6 +103,8 @@ class Runs:
     again: Any = None
     start: Any = None
     """The call that is graded, so that it can be made again."""
+    shared: set[CodeType] = field(default_factory=set)
+    """The functions that the forward function runs: what they do is right."""
     both: bool = False
     """Whether one function goes forward and backward."""
 
@@ -186,6 +188,7 @@ class Check:
                 # What the forward function left: its variables may be asked for by name.
                 left = watches[0].final if watches else {}
                 call, options = self.bound(runs, backward, result, args, left)
+                runs.shared = {w.code for w in watches}
                 watches.clear()
                 runs.start = Start.of(backward, call, options)
                 with watching(choose):

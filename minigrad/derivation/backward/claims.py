@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from minigrad.derivation.backward.flows import Edge, close
+from minigrad.derivation.backward.room import broadcasts
 from minigrad.derivation.backward.watch import Event
 from minigrad.graph import AnyNode
 
@@ -81,6 +82,14 @@ def reshaped(value: Any, truth: Any) -> Any:
         return value
     moved = np.reshape(value, shape)
     return moved if np.ndim(value) != len(shape) or close(moved, truth) else value
+
+
+def widened(value: Any, truth: Any) -> Any:
+    """``value`` as it is broadcast in its use, where it is right so."""
+    if np.shape(value) == np.shape(truth) or not broadcasts(np.shape(value), np.shape(truth)):
+        return value
+    whole = np.broadcast_to(value, np.shape(truth))
+    return whole if close(whole, truth) else value
 
 
 def apart(claims: list[Claim]) -> list[Claim]:

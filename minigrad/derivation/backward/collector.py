@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from minigrad.derivation.backward.calls import Runs
-from minigrad.derivation.backward.claims import Claim, reshaped
+from minigrad.derivation.backward.claims import Claim, reshaped, widened
 from minigrad.derivation.backward.flows import Edge, Flows, close
 from minigrad.derivation.backward.handed import Handed, Layout, is_same, items_of, numbers_of
 from minigrad.derivation.backward.naming import ALL, Namer, last_part, readings
@@ -63,7 +63,10 @@ class Collector:
         self.laid(found, handed, unknown, len(events))
         found.sort(key=lambda c: c.order)
         for claim in found:
-            if not claim.returned and not close(claim.value, self.flows.total[claim.node]):
+            truth = self.flows.total[claim.node]
+            if not claim.returned:
+                claim.value = widened(claim.value, truth)
+            if not claim.returned and not close(claim.value, truth):
                 self.as_part(claim)
         return self.settled(found)
 

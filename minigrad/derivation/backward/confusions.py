@@ -55,6 +55,27 @@ def differ_by_a_letter(a: str, b: str) -> bool:
     return len(a) == len(b) and sum(map(operator.ne, a, b)) == 1
 
 
+def two_factors(f: ast.expr, names: Sequence[str], shapes: Mapping[str, Any]) -> Iterator[Repair]:
+    """``n`` for ``n * (h * w)``."""
+    mine = {written(x) for x in places(f, ast.Name)}
+    scalars = [n for n in names if shapes[n] == () and n.isidentifier() and n not in mine]
+    for pair in itertools.combinations(scalars, 2):
+        both = name(" * ".join(pair))
+        for op, what in ((ast.Mult(), "factor"), (ast.Div(), "division by")):
+            words = f"the {what} {written(both)} is missing"
+            yield "missing_local_factor", also(op, both)(f), words
+
+
+def other_places(f: ast.expr, places_: Mapping[str, Any]) -> Iterator[Repair]:
+    """``centers`` for ``contexts``: whole numbers that tell places, for others."""
+    for x in places(f, (ast.Name, ast.Attribute)):
+        mine = written(x)
+        for other, shape in places_.items() if mine in places_ else ():
+            if other != mine and shape == places_[mine]:
+                new = changed(f, x, always(name(other)))
+                yield "wrong_node", new, f"{mine} stands where {other} belongs"
+
+
 def siblings(f: ast.expr, names: Sequence[str]) -> Iterator[Repair]:
     """``dz @ Uz.T`` for ``dz @ Uz.T + dr @ Ur.T``: a term that another has with other letters."""
     letters = sorted({c for n in names if n.isidentifier() for c in n})

@@ -5,14 +5,14 @@ from __future__ import annotations
 import ast
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from copy import copy
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import chain, combinations, product
 from typing import Any
 
 import numpy as np
 
 from minigrad.derivation.backward.claims import Claim
-from minigrad.derivation.backward.confusions import forgotten
+from minigrad.derivation.backward.confusions import forgotten, other_places
 from minigrad.derivation.backward.flows import Flows
 from minigrad.derivation.backward.indexing import other_side
 from minigrad.derivation.backward.mistakes import (
@@ -37,6 +37,8 @@ MANY = 200
 """Statements of more parts are left alone."""
 LONG = 100
 """Longer lines are not written out."""
+CLEAR = 8
+"""So many of the likely kinds tell more than a number that is too many."""
 Change = tuple[str, ast.stmt | None, str]
 """The kind of slip, the statement without it, and the slip in words."""
 
@@ -53,8 +55,8 @@ def expression_of(part: Any) -> Any:
 
 @dataclass
 class Usable:
-    """What a statement may use: numbers, with their shapes, functions of one argument, slices, and
-    variables that nothing reads.
+    """What a statement may use: numbers, with their shapes, functions of one argument, slices,
+    variables that nothing reads, and arrays of whole numbers, with their shapes.
     """
 
     names: list[str]
@@ -62,6 +64,7 @@ class Usable:
     functions: Sequence[str] = ()
     slices: Collection[Any] = ()
     unread: Sequence[str] = ()
+    indices: Mapping[str, Any] = field(default_factory=dict)
 
 
 def change_kinds(
@@ -81,9 +84,9 @@ def change_kinds(
     first, rest = likely_kinds(f, names, shapes)
     likely = chain(
         [gathered(part), in_place(part, names, shapes), carried(part, names, shapes),
-         within(forgotten(f, use.unread, shapes))],
+         within(forgotten(f, use.unread, shapes)), within(other_places(f, use.indices))],
         map(within, first), places(part, names, shapes), [cuts(part, use.slices)],
-        map(within, rest),
+        map(within, rest), [taken_off(part)],
     )  # fmt: skip
     return likely, map(within, other_kinds(f, names, shapes, use.functions))
 
@@ -145,10 +148,10 @@ def gathered(part: Any) -> Iterator[Change]:
     if isinstance(part, ast.Expr):
         yield from at_the_other_end(part.value)
     one = isinstance(part, ast.Assign) and len(part.targets) == 1
-    if one and not isinstance(part.targets[0], ast.Tuple):
-        for op, sign in ((ast.Add(), "+="), (ast.Sub(), "-=")):
-            new: Any = ast.AugAssign(part.targets[0], op, part.value)
-            yield "assigned", new, f"it is assigned where it should be added up: write {sign}"
+    again = one and written(part.targets[0]) in [written(n) for n in ast.walk(part.value)]
+    if one and not again and not isinstance(part.targets[0], ast.Tuple):
+        new: Any = ast.AugAssign(part.targets[0], ast.Add(), part.value)
+        yield "assigned", new, "it is assigned where it should be added up: write +="
     elif isinstance(part, ast.AugAssign):
         for op, sign in ((ast.Add(), "+="), (ast.Sub(), "-=")):
             if type(op) is not type(part.op) and isinstance(part.op, ast.Add | ast.Sub):
@@ -157,8 +160,15 @@ def gathered(part: Any) -> Iterator[Change]:
         new = ast.Assign([part.target], part.value)
         yield "assigned", new, "it is added up where it should be assigned: write ="
         yield "extra_local_factor", None, "without this line"
-    if one and written(part.targets[0]) in [written(n) for n in ast.walk(part.value)]:
+    if again:
         yield "extra_local_factor", None, "without this line"
+
+
+def taken_off(part: Any) -> Iterator[Change]:
+    """``d[y] = 1`` for ``d[y] -= 1``."""
+    if isinstance(part, ast.Assign) and isinstance(part.targets[0], ast.Subscript):
+        new = ast.AugAssign(part.targets[0], ast.Sub(), part.value)
+        yield "assigned", new, "it is assigned where it should be subtracted: write -="
 
 
 def in_place(part: Any, names: list[str], shapes: Mapping[str, Any]) -> Iterator[Change]:
@@ -168,16 +178,22 @@ def in_place(part: Any, names: list[str], shapes: Mapping[str, Any]) -> Iterator
         return
     if isinstance(part, ast.AugAssign) and isinstance(part.op, ast.Add):
         if not any(isinstance(x, ast.Slice) for x in ast.walk(aim.slice)):
-            add: Any = ast.parse("np.add.at", mode="eval").body
-            call = ast.Call(add, [aim.value, aim.slice, part.value], [])
-            words = "what belongs to rows that are met more than once is kept once alone"
-            yield "assigned", ast.Expr(call), words
+            yield at_each(aim, part.value)
     elif isinstance(part, ast.Assign):
+        if not any(isinstance(x, ast.Slice) for x in ast.walk(aim.slice)):
+            yield at_each(aim, part.value)
         scalars = [ast.parse(n, mode="eval").body for n in names if shapes[n] == ()]
         for value in (part.value, *scalars):
             new = ast.AugAssign(aim, ast.Mult(), value)
             words = f"it is assigned where it should be multiplied: write *= {written(value)}"
             yield "assigned", new, words
+
+
+def at_each(aim: ast.Subscript, value: ast.expr) -> Change:
+    add: Any = ast.parse("np.add.at", mode="eval").body
+    call = ast.Call(add, [aim.value, aim.slice, value], [])
+    words = "what belongs to rows that are met more than once is kept once alone"
+    return "assigned", ast.Expr(call), words
 
 
 def at_the_other_end(call: Any) -> Iterator[Change]:

@@ -17,6 +17,7 @@ from minigrad.derivation.backward.confusions import (
     ones,
     paths,
     siblings,
+    two_factors,
     wider,
     wrapped,
 )
@@ -28,13 +29,18 @@ from minigrad.derivation.formulas.repairs import (
     Repair,
     also,
     always,
-    by_kind,
     calls,
     changed,
+    common_kinds,
+    factors,
+    further_matrices,
+    further_terms,
     name,
     negative,
     operations,
+    other_names,
     places,
+    powers,
     signs,
 )
 
@@ -59,15 +65,15 @@ def likely_kinds(
         yield _by_one(f, shapes)
         yield _turned_round(f, shapes)
         for kind in (halves, neighbours, rows, _turned, signs, _negatives, _exchanged,
-                     _terms, _tiles, _slopes):  # fmt: skip
+                     _terms, _alone, _from_the_end, _tiles, _slopes):  # fmt: skip
             yield kind(f)
         yield parts(f, names, shapes)
         yield siblings(f, names)
         yield _blocks(f, shapes)
         for more in (inside, ones, paths):
             yield more(f, names, shapes)
-        *likely, _, factor, _ = by_kind(f, names, shapes)
-        yield from (*likely, factor, masks(f, names, shapes))
+        yield from common_kinds(f, names, shapes)
+        yield from (factors(f, names), masks(f, names, shapes))
         yield lost(f, names, shapes)
 
     return first, rest()
@@ -77,10 +83,13 @@ def other_kinds(
     f: ast.expr, names: Sequence[str], shapes: Mapping[str, Any], functions: Sequence[str] = ()
 ) -> Kinds:
     """The kinds that are rarer, or many; ``functions`` may have been forgotten."""
-    *_, terms, _, products = by_kind(f, names, shapes)
+    yield two_factors(f, names, shapes)
     yield _complex(f)
-    yield from (wrapped(f, shapes, functions), wider(f, names, shapes), _alike(f), terms,
-                products)  # fmt: skip
+    yield from (wrapped(f, shapes, functions), wider(f, names, shapes), _alike(f))
+    yield further_terms(f, names, shapes)
+    yield further_matrices(f, names, shapes)
+    yield powers(f, (3,))
+    yield other_names(f, names, shapes, alike=False)
 
 
 def _axes(f: ast.expr) -> Iterator[Repair]:
@@ -105,6 +114,8 @@ def other_axes(axis: ast.expr, mine: str) -> Iterator[str]:
     """Of one axis the others, of several one more or less."""
     if re.fullmatch(r"-?\d", mine):
         yield from (k for k in ("0", "1", "2", "-1") if k != mine)
+        several = (*itertools.combinations("0123", 2), *itertools.combinations("0123", 3))
+        yield from (f"({', '.join(some)})" for some in several if mine in some)
     elif isinstance(axis, ast.Tuple):
         own = [written(k) for k in axis.elts]
         if all(re.fullmatch(r"-?\d", k) for k in own):
@@ -236,6 +247,11 @@ def _slopes(f: ast.expr) -> Iterator[Repair]:
                 new = slope if last is x.left else ast.BinOp(x.left.left, ast.Mult(), slope)  # type: ignore[attr-defined]
                 words = f"{s} * (1 - {s}) stands where 1 - {s} ** 2 belongs"
                 yield "wrong_derivative", changed(f, x, always(new)), words
+    for x in operations(f, ast.Pow):
+        if isinstance(x.left, ast.BinOp) and isinstance(x.left.op, ast.Add | ast.Sub):
+            new = ast.BinOp(x.left.left, x.left.op, ast.BinOp(x.left.right, ast.Pow(), x.right))
+            words = f"{written(x)} stands where {written(new)} belongs"
+            yield "wrong_derivative", changed(f, x, always(new)), words
     for x in operations(f, ast.Sub):
         squared = re.fullmatch(r"(\w+) ?\*\* ?2", written(x.right))
         if squared and written(x.left) == "1":
@@ -250,6 +266,11 @@ FLIPPED: dict[type, ast.cmpop] = {
 }  # fmt: skip
 
 
+AT_THE_BOUND: dict[type, ast.cmpop] = {
+    ast.Gt: ast.GtE(), ast.GtE: ast.Gt(), ast.Lt: ast.LtE(), ast.LtE: ast.Lt(),
+}  # fmt: skip
+
+
 def _sides(f: ast.expr) -> Iterator[Repair]:
     """The wrong side of a mask, or the two values of a choice exchanged."""
     for x in places(f, ast.Subscript):
@@ -260,6 +281,10 @@ def _sides(f: ast.expr) -> Iterator[Repair]:
         if op in FLIPPED:
             new = changed(f, x, compared(FLIPPED[op]))
             yield "wrong_node", new, f"the other side of {written(x)} belongs there"
+        if op in AT_THE_BOUND:
+            new = compared(AT_THE_BOUND[op])(x)
+            words = f"{written(x)} stands where {written(new)} belongs"
+            yield "wrong_node", changed(f, x, always(new)), words
     for call in calls(f):
         if isinstance(call.func, ast.Attribute) and call.func.attr == "where":
             if len(call.args) != 3:
@@ -325,6 +350,30 @@ def _turned(f: ast.expr) -> Iterator[Repair]:
             yield "transposed", new, words
 
 
+def _alone(f: ast.expr) -> Iterator[Repair]:
+    """``turn(q, c), k`` for ``turn(q, c), turn(k, c)``."""
+    parts = f.elts if isinstance(f, ast.Tuple) else []
+    for x, call in itertools.permutations(parts, 2):
+        if isinstance(x, ast.Name) and isinstance(call, ast.Call) and call.args:
+            new = ast.Call(call.func, [x, *call.args[1:]], call.keywords)
+            words = f"{written(x)} stands where {written(new)} belongs"
+            yield "missing_local_factor", changed(f, x, always(new)), words
+
+
+def _from_the_end(f: ast.expr) -> Iterator[Repair]:
+    """``np.cumsum(d[::-1])[::-1]`` for ``np.cumsum(d)``."""
+    for call in calls(f):
+        given = [written(k.value) for k in call.keywords if k.arg == "axis"]
+        axis = next(iter(given), "0")
+        if written(call.func) == "np.cumsum" and axis.isdigit():
+            back = ":, " * int(axis) + "::-1"
+            turned = name(f"{written(call.args[0])}[{back}]")
+            summed = ast.Call(call.func, [turned, *call.args[1:]], call.keywords)
+            new = name(f"{written(summed)}[{back}]")
+            words = "it is summed up from the front, where from the end belongs"
+            yield "order", changed(f, call, always(new)), words
+
+
 RESHAPED = ("reshape", "transpose")
 """Methods whose arguments are axes, in an order."""
 
@@ -384,12 +433,15 @@ def _tiles(f: ast.expr) -> Iterator[Repair]:
 
 
 def _blocks(f: ast.expr, shapes: Mapping[str, Any]) -> Iterator[Repair]:
-    """A stack of matrices, each of them transposed."""
+    """A stack of matrices, each of them transposed; ``G + G.T`` for ``G``."""
     for x in places(f, ast.Name):
-        mine = written(x)
-        if len(shapes.get(mine, ())) > 2:
+        mine, shape = written(x), shapes.get(written(x), ())
+        if len(shape) > 2:
             new = changed(f, x, always(name(f"np.swapaxes({mine}, -1, -2)")))
             yield "transposed", new, f"each matrix in {mine} has to be transposed"
+        elif len(shape) == 2 and shape[0] == shape[1]:
+            new = changed(f, x, always(name(f"{mine} + {mine}.T")))
+            yield "dropped_path", new, f"the term + {mine}.T of {mine} is missing"
 
 
 def _alike(f: ast.expr) -> Iterator[Repair]:

@@ -28,6 +28,7 @@ from minigrad.derivation.backward.held import (
     value_at,
 )
 from minigrad.derivation.backward.lines import (
+    CLEAR,
     Change,
     as_written,
     change_kinds,
@@ -324,7 +325,7 @@ class Search(Suspects):
                 number = kind, replaced(s.node, **{field_of(s.node): value}), words
                 if self.holds(s, number[1]):
                     kinds, _ = change_kinds(s.node, self.vocabulary(s))
-                    likely = chain.from_iterable(islice(kinds, 7))
+                    likely = chain.from_iterable(islice(kinds, CLEAR))
                     return any(
                         self.holds(s, change[1]) and self.settles(s, change)
                         for change in (*likely, number)

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import ast
 import itertools
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from minigrad.derivation.backward.claims import Claim, reshaped
+from minigrad.derivation.backward.claims import Claim, reshaped, widened
 from minigrad.derivation.backward.expressions import Compiler
 from minigrad.derivation.backward.flows import Flows, close
 from minigrad.derivation.backward.held import (
@@ -31,6 +31,7 @@ from minigrad.derivation.backward.machine import FAILURES, Hook, Machine, Start,
 from minigrad.derivation.backward.numbers import Frame, Own
 from minigrad.derivation.backward.watch import Source, Statement, Watch
 from minigrad.derivation.formulas.grammar import written
+from minigrad.derivation.formulas.repairs import places
 
 EARLY = 6
 """Of so many passes of a loop copies are kept."""
@@ -107,6 +108,8 @@ class Rerun:
         """The run as it is."""
         self.cost = self.used = 0
         """What one run costs, and what the last one has cost."""
+        self.shared: Collection[Any] = ()
+        """The functions that are right: the forward one runs them."""
         self.elsewhere: Callable[[int], Any] = lambda chance: None
         """The same of other numbers."""
         self.stops = self.alone = False
@@ -227,11 +230,21 @@ class Rerun:
             value = self.read(statement.node, scope, tree) if written(tree) not in found else None
             if is_inexact(value):
                 found[written(tree)] = value
+        indexed = [x for x in places(expression_of(statement.node), ast.Subscript)
+                   if isinstance(x, ast.Subscript) and isinstance(x.slice, ast.Name)]  # fmt: skip
+        for x in indexed:
+            for n in shapes_like(found, self.read(statement.node, scope, x.value)):
+                there = ast.Subscript(ast.Name(n, ast.Load()), x.slice, ast.Load())
+                value = self.read(statement.node, scope, there)
+                if is_inexact(value):
+                    found.setdefault(written(there), value)
         functions = dict.fromkeys(f for s in known for f in self.written[s.tree].functions)
         functions |= dict.fromkeys(COMMON)
         shapes, words = {n: np.shape(v) for n, v in found.items()}, self.written[known[0].tree]
         unread = [n for n in found if n in words.unread]
-        return Usable(list(found), shapes, list(functions), words.slices.values(), unread)
+        indices = {n: v.shape for n, v in scope.items()
+                   if type(v) is np.ndarray and v.dtype.kind in "iu" and v.shape}  # fmt: skip
+        return Usable(list(found), shapes, list(functions), words.slices.values(), unread, indices)
 
     def set_by(self, statement: Statement, part: Any, k: int, paths: Sequence[str] = ()) -> Any:
         """What a statement, or another in its place, sets the k-th time; at ``paths`` alone."""
@@ -322,7 +335,8 @@ class Rerun:
         swapped: Any = {} if changed is None and shift else {statement.node: changed}
         with np.errstate(all="ignore"):
             found = self.outcome(2 * ONCE, swapped, goals, adding(statement, shift))
-        return {c: reshaped(v, c.value) for c, v in zip(made, found, strict=True) if v is not None}
+        return {c: widened(reshaped(v, c.value), target(c, self.flows))
+                for c, v in zip(made, found, strict=True) if v is not None}  # fmt: skip
 
     def look_when(self, claims: Sequence[Claim]) -> None:
         """Find out when gradients were made."""
@@ -356,6 +370,12 @@ class Rerun:
         if alike and np.all(np.isfinite(after)):
             aim = aim + (after - claim.value)  # of parts that are added to others
         return Goal(steps_of(claim.events[-1].path), after, aim, self.marks[claim])
+
+
+def shapes_like(found: Mapping[str, Any], value: Any) -> list[str]:
+    """The variables that have the shape of an array."""
+    shape = np.shape(value)
+    return [n for n, v in found.items() if shape and n.isidentifier() and np.shape(v) == shape]
 
 
 def argued(part: Any) -> Any:

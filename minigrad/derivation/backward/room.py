@@ -20,6 +20,13 @@ def broadcast_size(*those: Any) -> int:
     return math.prod(map(max, zip_longest(*shapes, fillvalue=1)))
 
 
+def broadcasts(shape: tuple[int, ...], to: tuple[int, ...]) -> bool:
+    """Whether an array of one shape can stand for one of the other."""
+    return len(shape) <= len(to) and all(
+        n in (1, m) for n, m in zip(shape[::-1], to[::-1], strict=False)
+    )
+
+
 def steps(start: float, stop: float | None = None, step: float = 1, *_: Any) -> float:
     first, end = (0, start) if stop is None else (start, stop)
     return abs(end - first) / abs(step) if step else math.inf

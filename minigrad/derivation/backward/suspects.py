@@ -31,8 +31,10 @@ class Suspects(Rerun):
             for c in self.claims
             if c.events and c.through is None and not close(c.value, self.flows.total[c.node])
         }
-        fine, known = self.fine() - off, self.values_again() - claimed
-        made = {s.node: map(np.asarray, self.made_by(s, None)) for s in statements}
+        made = {s.node: [*map(np.asarray, self.made_by(s, None))] for s in statements}
+        again = {s.node for s in statements if not any(map(self.means, s.targets))
+                 and all(bytes_of(x) in self.forward for x in made[s.node])}  # fmt: skip
+        fine, known = self.fine() - off, (self.values_again() | again) - claimed
         whole = {node for node, values in made.items() if all(x.dtype.kind in "iu" for x in values)
                  and not isinstance(node, ast.For | ast.If | ast.While)}  # fmt: skip
         less = fine | whole | (self.mixed - off)
@@ -107,6 +109,8 @@ class Suspects(Rerun):
             if len(places(expression_of(node), ast.AST)) > MANY:
                 continue
             if self.owners[node] is self.last.root.own and handed_over(node):
+                continue
+            if getattr(self.owners[node].function, "__code__", None) in self.shared:
                 continue
             if self.leads_to(node):
                 found.append(self.known[node][0])

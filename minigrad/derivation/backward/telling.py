@@ -47,7 +47,7 @@ def search_in(judge: Any) -> Search | None:
     beside = [source_of(code)] if code is not None else []
     found = Search(runs.start, runs.watch, judge.claims, judge.flows, kept, means, beside)
     found.purse = judge.check.work
-    found.elsewhere = judge.elsewhere
+    found.elsewhere, found.shared = judge.elsewhere, runs.shared
     return found
 
 

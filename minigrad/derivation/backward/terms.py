@@ -3,42 +3,70 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator, Mapping
-from itertools import combinations_with_replacement
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import permutations
 from typing import Any
 
 import numpy as np
 
 from minigrad.derivation.backward.flows import close
 from minigrad.derivation.backward.lines import Change, replaced
+from minigrad.derivation.backward.room import broadcasts
 from minigrad.derivation.formulas.repairs import binary, name
 
-MANY = {2: 100, 3: 24}
+MANY = {2: 120, 3: 60}
 """Of so many names products of so many factors are tried."""
 
 
 def missing_terms(arrays: Mapping[str, Any], delta: Any) -> Iterator[tuple[str, str]]:
     """Products of two and three of these numbers that are ``delta``, with their signs."""
-    real = {
-        n: v
-        for n, v in arrays.items()
-        if np.asarray(v).dtype.kind == "f" and np.shape(v) in ((), np.shape(delta))
-    }
-    variables = {n: v for n, v in real.items() if n.isidentifier()}
-    for count, names in ((2, variables), (3, variables), (2, arrays), (3, real)):
-        for some in (
-            combinations_with_replacement(names, count) if len(names) <= MANY[count] else ()
-        ):
-            try:
-                product = np.asarray(arrays[some[0]])
-                for n in some[1:]:
-                    product = product * arrays[n]
-            except ValueError:
-                continue
-            if product.shape == np.shape(delta) and np.any(product):
+    shape = np.shape(delta)
+    fits = {n: v for n, v in arrays.items() if np.asarray(v).dtype.kind == "f" and
+            broadcasts(np.shape(v), shape)}  # fmt: skip
+    yield from matrix_products(arrays, delta)
+    for count in (2, 3):
+        names = list(fits) if len(fits) <= MANY[count] else [n for n in fits if n.isidentifier()]
+        for k in (1, 2):
+            for some in products_of(names[: MANY[count]], fits, delta / k, count):
+                product = math.prod((np.asarray(fits[n]) for n in some), start=float(k))
                 for sign in "+-":
                     if close(product if sign == "+" else -product, delta):
-                        yield sign, " * ".join(some)
+                        yield sign, " * ".join(("2", *some) if k == 2 else some)
+
+
+def products_of(
+    names: Sequence[str], arrays: Mapping[str, Any], delta: Any, count: int
+) -> Iterator[tuple[str, ...]]:
+    """The products that are ``delta`` at the place where that is largest, but for their sign."""
+    if not names or not np.size(delta):
+        return
+    at = np.unravel_index(int(np.argmax(np.abs(delta))), np.shape(delta))
+    here = np.array([np.broadcast_to(arrays[n], np.shape(delta))[at] for n in names])
+    made = here
+    for _ in range(count - 1):
+        made = np.multiply.outer(made, here)
+    wanted = abs(float(np.asarray(delta)[at]))
+    for places in np.argwhere(np.abs(np.abs(made) - wanted) <= 1e-6 * wanted):
+        if [*places] == sorted(places):
+            yield tuple(names[k] for k in places)
+
+
+def matrix_products(arrays: Mapping[str, Any], delta: Any) -> Iterator[tuple[str, str]]:
+    """``A @ B``, one of them transposed, where that is ``delta``."""
+    shape = np.shape(delta)
+    form: dict[str, Any] = {}
+    if len(shape) != 2:
+        return
+    for n, v in arrays.items():
+        if np.ndim(v) == 2:
+            form |= {n: np.asarray(v), f"{n}.T": np.asarray(v).T}
+    for a, b in permutations(form, 2):
+        u, v = form[a], form[b]
+        if u.shape[1] == v.shape[0] and (len(u), v.shape[1]) == shape:
+            for sign in "+-":
+                if close(u @ v if sign == "+" else -(u @ v), delta):
+                    yield sign, f"{a} @ {b}"
 
 
 def with_term(node: Any, sign: str, text: str) -> Change:

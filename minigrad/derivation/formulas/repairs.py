@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import copy
 import itertools
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -27,15 +28,23 @@ def by_kind(
     formula: ast.expr, names: Sequence[str], shapes: Mapping[str, Any]
 ) -> Iterator[Iterator[Repair]]:
     """The same, kind by kind."""
+    yield from common_kinds(formula, names, shapes)
+    yield further_terms(formula, names, shapes)
+    yield factors(formula, names)
+    yield further_matrices(formula, names, shapes)
+    yield powers(formula, (3,))
+    yield other_names(formula, names, shapes, alike=False)
+
+
+def common_kinds(
+    formula: ast.expr, names: Sequence[str], shapes: Mapping[str, Any]
+) -> Iterator[Iterator[Repair]]:
+    """What goes wrong most, in formulas and in code."""
     yield iter([("sign", negative(formula), "its sign is flipped")])
     for kind in KINDS:
         yield kind(formula)
-    yield _others(formula, names, shapes)
+    yield other_names(formula, names, shapes)
     yield factors(formula, ())
-    yield _terms(formula, names, shapes)
-    yield factors(formula, names)
-    yield _products(formula, names, shapes)
-    yield _others(formula, names, shapes, alike=False)
 
 
 def explained(formula: ast.expr, repair: Repair) -> str:
@@ -178,6 +187,10 @@ def signs(f: ast.expr) -> Iterator[Repair]:
 
 
 def _numbers(f: ast.expr) -> Iterator[Repair]:
+    for x in [side for c in places(f, ast.Compare) for side in (c.left, *c.comparators)]:  # type: ignore[attr-defined]
+        if re.fullmatch(r"-?\d*\.?\d+", written(x)) and float(written(x)):
+            words = f"{written(x)} stands where 0 belongs"
+            yield "factor", changed(f, x, always(ast.Constant(0))), words
     for x in places(f, ast.Constant):
         value = getattr(x, "value", None)
         near = (value + 1.0, value - 1.0) if type(value) in (int, float) else ()  # type: ignore[operator]
@@ -215,10 +228,10 @@ def turned(x: Any) -> ast.expr:
     return ast.Subscript(x.value, ast.Tuple(x.slice.elts[::-1]))
 
 
-def _powers(f: ast.expr) -> Iterator[Repair]:
+def powers(f: ast.expr, exponents: Sequence[int] = (2, -1)) -> Iterator[Repair]:
     sums = operations(f, ast.Add, ast.Sub)
     for x in [*places(f, (ast.Name, ast.Call, ast.Subscript)), *sums]:
-        for k in (2, -1, 3):
+        for k in exponents:
             power = ast.UnaryOp(ast.USub(), ast.Constant(1)) if k < 0 else ast.Constant(k)
             new = binary(x, ast.Pow(), power)
             words = f"{written(x)} stands where {written(new)} belongs"
@@ -286,7 +299,7 @@ def _matrices(f: ast.expr) -> Iterator[Repair]:
         yield "transposed", new, f"the two sides of {written(x)} are exchanged"
 
 
-def _others(
+def other_names(
     f: ast.expr, names: Sequence[str], shapes: Mapping[str, Any], alike: bool = True
 ) -> Iterator[Repair]:
     """A name where another belongs, of its shape or of any other."""
@@ -298,7 +311,7 @@ def _others(
                 yield "wrong_node", new, f"{mine} stands where {other} belongs"
 
 
-def _terms(f: ast.expr, names: Sequence[str], shapes: Mapping[str, Any]) -> Iterator[Repair]:
+def further_terms(f: ast.expr, names: Sequence[str], shapes: Mapping[str, Any]) -> Iterator[Repair]:
     """A term that is missing: of the whole, of a name, or of a number."""
     names = [n for n in names if not n[0].isdigit()]  # a constant that is forgotten is a factor
     scalars = [n for n in names if shapes[n] == ()]
@@ -317,6 +330,11 @@ def _terms(f: ast.expr, names: Sequence[str], shapes: Mapping[str, Any]) -> Iter
                     missing if spot is f else f"{text} stands where {text} {sign} {other} belongs"
                 )
                 yield "dropped_path", new, words
+    for x in operations(f, ast.Mult, ast.Div):  # p / n, where (p - 1) / n belongs
+        for (sign, op), side in itertools.product(signs, (x.left, x.right)):
+            if not isinstance(side, ast.Constant | ast.Name | ast.Attribute | ast.Subscript):
+                words = f"the term {sign} 1 of {written(side)} is missing"
+                yield "dropped_path", changed(f, side, also(op, ast.Constant(1))), words
     for top, below in itertools.permutations(scalars, 2):  # eps / C of smoothed labels
         for sign, op in signs:
             ratio = f"{top} / {below}"
@@ -331,7 +349,9 @@ def _terms(f: ast.expr, names: Sequence[str], shapes: Mapping[str, Any]) -> Iter
                     yield "dropped_path", new, words
 
 
-def _products(f: ast.expr, names: Sequence[str], shapes: Mapping[str, Any]) -> Iterator[Repair]:
+def further_matrices(
+    f: ast.expr, names: Sequence[str], shapes: Mapping[str, Any]
+) -> Iterator[Repair]:
     """A matrix that is missing: D.T @ D @ c for c."""
     for x in [*places(f, ast.Name), *operations(f, ast.Add, ast.Sub)]:
         array = isinstance(x, ast.BinOp) or shapes.get(written(x), ()) != ()
@@ -362,7 +382,7 @@ def factors(f: ast.expr, names: Sequence[str]) -> Iterator[Repair]:
             yield "missing_local_factor", changed(f, spot, also(op, factor)), words
 
 
-KINDS = (_without, signs, _numbers, _complements, _letters, _powers, _functions, _branches,
+KINDS = (_without, signs, _numbers, _complements, _letters, powers, _functions, _branches,
          _matrices)  # fmt: skip
 """The slips that need no other names, the likeliest first."""
 
