@@ -298,5 +298,10 @@ def backward(cache):
     assert check(source, *r.normal(size=(2, 4))).ok
     report = check(source.replace("dz * b, dz * a", "dz * a, dz * b"), *r.normal(size=(2, 4)))
     assert report.first_error.instead == "return dz * b, dz * a", report
+    rated = source.replace("(a, b):", "(a, b, rate=0.5):").replace("z = a * b", "z = a * b * rate")
+    rated = rated.replace("(a, b, z)", "(a * rate, b * rate, z)")
+    assert check(rated, *r.normal(size=(2, 4)), 0.5).ok
+    rated = rated.replace("dz * b, dz * a", "dz * a, dz * b")
+    assert not check(rated, *r.normal(size=(2, 4)), 0.5).ok
     named = source.replace("return dz * b, dz * a", "da, db = dz * b, dz * a\n    return db, da")
     assert check(named, *r.normal(size=(2, 4))).ok

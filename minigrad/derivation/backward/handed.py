@@ -296,6 +296,9 @@ class Layout:
         one value is returned for two of them; of more, none.
         """
         groups = self.groups()
+        if len(answer) < len(groups):  # of a rate, which is an input, too, there is no gradient
+            alike = [k for k in groups if any(self.fits(Handed(v, place=k)) for v in answer)]
+            groups = alike if len(alike) == len(answer) else groups
         if len(answer) == len(groups):
             if self.in_order(answer, groups):
                 return groups
