@@ -177,7 +177,8 @@ def test_a_property_of_one_name_hides_nothing() -> None:
 @pytest.mark.parametrize("wrap", [lambda d: d, lambda d: [d], lambda d: {"d": (d, 1.0)}])
 def test_whole_numbers_beside_are_inputs_that_stay_whole(wrap: Any) -> None:
     def f(tree: Any) -> Any:
-        items = tree[0] if type(tree) is list else tree["d"][0] if type(tree) is dict else tree
+        items = tree if isinstance(tree, Items | dict) else tree[0]
+        items = items["d"][0] if isinstance(items, dict) else items
         return items[0] * items.step
 
     compiled = mg.compile(f)

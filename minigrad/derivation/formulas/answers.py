@@ -217,7 +217,7 @@ class Formulas(Reading):
         if not set(map(float, numbers_in(tree))) <= PLAIN:
             found |= constants.keys() - set(names)
         for name in names:
-            if isinstance(self.beside_graph(name), float) and self.definition(name) is None:
+            if isinstance(self.beside_graph(name), float) and self.stays(name):
                 found |= related(self.names, name, constants)
         return frozenset(found)
 
