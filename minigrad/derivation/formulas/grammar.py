@@ -10,6 +10,7 @@ import ast
 import math
 import re
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -350,6 +351,9 @@ class Value(ast.NodeVisitor):
         return f(*args, **{KEYWORDS[k.arg]: self.index(k.value) for k in x.keywords})
 
     def visit_Attribute(self, x: ast.Attribute) -> Any:
+        if x.attr == "T":
+            with suppress(NoFormula):
+                return np.asarray(self.visit(x.value)).T
         try:
             return self.lookup(ast.unparse(x))  # a variable such as self.W
         except NoFormula:

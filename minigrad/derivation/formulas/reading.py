@@ -57,6 +57,10 @@ PRIMED = re.compile(
 """A transpose, as econometricians write it."""
 
 
+EULER = re.compile(r"(?<![\w.\\])e\s*(?:\^|\*\*)\s*(\((?:[^()]|\([^()]*\))*\)|[-−+]?\w[\w.]*)")
+"""``e^(-z)``: a power of Euler's number in plain text."""
+
+
 class Reading(Variables):
     """The formulas among the answers of one derivation, read."""
 
@@ -131,6 +135,8 @@ class Reading(Variables):
         if len(text) > LONGEST:
             raise NoFormula(f"a formula has at most {LONGEST} characters")
         text = lowered(text)
+        if self.has_euler:
+            text = EULER.sub(r"exp(\1)", text)
         text = self.divided(fractions(PRIMED.sub(self.transposed, renamed(text))))
         if "^T " in text and "**" not in text:  # the product of matrices, however it is written
             text = text.replace("*", " ")

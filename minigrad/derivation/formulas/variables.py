@@ -78,7 +78,16 @@ class Variables:
             self.points = Points(self.names, self.given)
 
     def known(self, name: str) -> bool:
+        """Whether a name is something here; ``e`` is Euler's number unless a variable is."""
+        if name == "e" and self.has_euler:
+            return False
         return self.find(name, self.points.data) is not None
+
+    @property
+    def has_euler(self) -> bool:
+        """Whether no variable is called ``e``; one may be called ``E``."""
+        held = (self.names.find("e"), self.points.data.constants.get("e"), self.path("e"))
+        return all(x is None for x in held)
 
     def divided(self, text: str) -> str:
         """``dvec/dist`` with brackets, where it is a quotient of variables and no derivative."""
@@ -113,8 +122,8 @@ class Variables:
             For a name that is nothing here.
         """
         found = self.find(name, point)
-        if found is None and name in NUMBERS:
-            return NUMBERS[name]
+        if found is None and name in (*NUMBERS, "e"):
+            return NUMBERS.get(name, np.e)
         if found is None:
             near = difflib.get_close_matches(name[:LONGEST_NAME], self.everything(), 1, 0.5)
             hint = f"; did you mean {near[0]!r}?" if near else ""
