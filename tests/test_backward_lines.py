@@ -775,3 +775,64 @@ def backward(cache):
     m = module(source.replace("p).sum(axis=(1, 2)", "p).sum(axis=2"))
     first = mg.check_backward(m.forward, m.backward, *data).first_error
     assert first.instead == "inner = (dp * p).sum(axis=(1, 2), keepdims=True)", first
+
+
+COUNTED = """
+import numpy as np
+def forward(x, w, seen):
+    z = x @ w
+    r = np.where(seen, z - 1.0, 0.0)
+    k = seen.sum()
+    return (r ** 2).sum() / k + 0.1 * (w ** 2).sum(), (x, w, seen, r)
+def backward(cache):
+    x, w, seen, r = cache
+    k = seen.sum()
+    dsq = np.ones(len(r)) / k
+    dr = 2 * dsq * r
+    dw = x.T @ (dr * seen)
+    dw += 0.2 * w
+    return dw
+"""
+
+
+@pytest.mark.parametrize("kind", [bool, float])
+@pytest.mark.parametrize("size", ["seen.size", "len(seen)"])
+def test_how_many_a_mask_lets_through_is_no_number(size: str, kind: type) -> None:
+    r = np.random.default_rng(0)
+    data = r.normal(size=(6, 3)), r.normal(size=3), np.array([1, 0, 0, 1, 0, 0], kind)
+    head, tail = COUNTED.split("def backward")
+    m = module(f"{head}def backward{tail.replace('seen.sum()', size)}")
+    first = mg.check_backward(m.forward, m.backward, *data).first_error
+    assert first.instead == "k = seen.sum()", first
+
+
+LEAKY = """
+import numpy as np
+def forward(x, w):
+    v, us, ss = np.zeros(3), [], []
+    for t in range(4):
+        u = 0.8 * v + x[t] * w
+        s = 1 / (1 + np.exp(-3.0 * (u - 0.5)))
+        us.append(u)
+        ss.append(s)
+        v = u * (1 - s)
+    return np.stack(ss), (x, w, us, ss)
+def backward(dout, cache):
+    x, w, us, ss = cache
+    dv, dw, dx = np.zeros(3), np.zeros(3), np.zeros_like(x)
+    for t in (3, 2, 1, 0):
+        u, s = us[t], ss[t]
+        ds = dout[t] - dv * u
+        du = dv * (1 - s) + ds * s * (1 - s)
+        dw += du * x[t]
+        dx[t] = du * w
+        dv = du * 0.8
+    return dx, dw
+"""
+
+
+def test_what_is_zero_in_the_first_pass_stays_in_the_line() -> None:
+    m, r = module(LEAKY), np.random.default_rng(0)
+    report = mg.check_backward(m.forward, m.backward, r.normal(size=(4, 3)) + 0.4, r.normal(size=3))
+    right = "ds = (dout[t] - dv * u) * 3", "du = dv * (1 - s) + ds * s * (1 - s) * 3"
+    assert report.first_error.instead in right, report

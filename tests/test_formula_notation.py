@@ -301,3 +301,31 @@ def test_what_cannot_be_read_is_not_called_wrong(text: str, why: str) -> None:
     row = ridge({"dL/dw": text}).first_error
     assert row.verdict == "missing"
     assert "it could not be read: " in row.remark and why in row.remark
+
+
+@pytest.mark.parametrize(
+    "formula",
+    ["-e^(-z)", "-e**(-z)", "−e^(−z)", "-e^{-z}", r"-\mathrm{e}^{-z}", "-1/e^z", "-e^(-z_i)"],
+)
+@pytest.mark.parametrize("E", [None, np.eye(5), np.ones(5)])
+def test_e_is_eulers_number_unless_a_variable_is(formula: str, E: Any) -> None:
+    z = normal(1, 5, 3) @ leaf(normal(2, 3))
+    C = np.sum(np.exp(-z))
+    if E is None:
+        del E
+    assert check(C, {"dC/dz": formula}).ok
+
+
+def test_an_error_called_e_is_no_eulers_number() -> None:
+    x, w = normal(1, 5), leaf(0.3)
+    e = w * x - 1.0
+    L = np.sum(e**2)
+    assert check(L, {"dL/dw": "Σ_i 2 e_i x_i"}).ok
+    assert check(L, {"dL/de": "2 e^1"}).ok
+
+
+@pytest.mark.parametrize("formula", ["-2/T * g.T @ g", r"-\frac{2}{T} g^\top g", "-2/T gᵀ g"])
+def test_a_transpose_beside_a_variable_called_T(formula: str) -> None:
+    X, x, T = normal(1, 4, 3), normal(2, 4), leaf(1.7)
+    g = X.T @ (x / T)
+    assert check(np.sum(g**2), {"dL/dT": formula}).ok

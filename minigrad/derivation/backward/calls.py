@@ -143,7 +143,7 @@ class Check:
         chance = np.random.default_rng(seed)
         moved: Counts = lambda path, value: self.counts(path, value) or plainly(path, value)
         other, given = copy(self), self.student
-        other.args, instance = self.refill(moved, lambda _, value: nearby(value, chance)[()])
+        other.args, instance = self.refill(moved, lambda _, x: nearby(x, chance)[()], "fb")
         near = {n: float(nearby(v, chance)) for f in (given.backward, given.forward)
                 for n, v in defaults_of(f).items() if isinstance(v, float)}  # fmt: skip
         forward, backward = (with_defaults(f, near) for f in (given.forward, given.backward))
@@ -257,10 +257,11 @@ class Check:
 
         return self.refill(counts, make)
 
-    def refill(self, counts: Counts, make: Make) -> tuple[list[Any], Any]:
+    def refill(self, counts: Counts, make: Make, kinds: str = "f") -> tuple[list[Any], Any]:
         """The arguments and the instance with what ``make`` makes of their arrays."""
-        args = [refilled(a, n, counts, make) for n, a in zip(self.names, self.args, strict=False)]
-        return args, refilled(self.student.instance, "self", counts, make)
+        args = [refilled(a, n, counts, make, kinds=kinds)
+                for n, a in zip(self.names, self.args, strict=False)]  # fmt: skip
+        return args, refilled(self.student.instance, "self", counts, make, kinds=kinds)
 
     def total(self, runs: Runs) -> Callable[..., Any]:
         """The sum of the outputs times what comes from above, by the values of the inputs."""

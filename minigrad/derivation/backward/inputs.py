@@ -171,17 +171,23 @@ def in_step(t: Any, a: Any, depth: int = 6) -> Iterator[tuple[Tensor, Any]]:
 def nearby(value: Any, chance: np.random.Generator) -> Any:
     """Other numbers like some: in another order, each nearby; zeros that begin something, not 0.
 
-    What is one-hot, or distributions, or symmetric, stays so.
+    What is one-hot, or distributions, or symmetric, stays so; of masks one entry is another.
     """
     value = np.asarray(value)
-    if not np.any(value):
+    if not np.any(value) and value.dtype != bool:
         return chance.uniform(0.1, 0.2, value.shape)
     rows = chance.permutation(len(value)) if value.ndim else ()
     if value.ndim == 2 and value.shape[0] == value.shape[1] and np.array_equal(value, value.T):
-        return chance.uniform(0.8, 1.2) * value[np.ix_(rows, rows)]
+        again = value[np.ix_(rows, rows)]
+        return again if value.dtype == bool else chance.uniform(0.8, 1.2) * again
     sums = np.sum(value, axis=-1) if value.ndim > 1 else 0.0
-    if np.all(np.isin(value, (0, 1))) or np.allclose(sums, 1.0, rtol=1e-6):
-        return value[rows] if value.ndim else value
+    if np.allclose(sums, 1.0, rtol=1e-6):
+        return value[rows]
+    if value.ndim and np.all(np.isin(value, (0, 1))):
+        mask = value[rows].copy()
+        k = chance.integers(value.size)
+        mask.flat[k] = 1 - mask.flat[k]
+        return mask if np.any(mask) else value
     moved = chance.permutation(value.ravel()) * chance.uniform(0.8, 1.2, value.size)
     return moved.reshape(value.shape)
 

@@ -173,7 +173,7 @@ def _sizes(f: ast.expr) -> Iterator[Repair]:
         mine = written(x)
         match = re.fullmatch(r"len\((.+)\)|(.+)\.shape\[\d\]|(.+)\.size|(\w+)\.sum\(\)", mine)
         of = next(filter(None, match.groups()), "") if match else ""
-        for other in (f"{of}.size", f"len({of})", f"{of}.shape[1]") if of else ():
+        for other in (f"{of}.size", f"len({of})", f"{of}.shape[1]", f"{of}.sum()") if of else ():
             if other != mine:
                 new = changed(f, x, always(name(other)))
                 yield "factor", new, f"{mine} stands where {other} belongs"

@@ -375,7 +375,7 @@ def factors(f: ast.expr, names: Sequence[str]) -> Iterator[Repair]:
     )
     for form, (op, what) in itertools.product(("{}", "(1 - {})", "(1 - {}**2)"), ways):
         wanted: list[ast.expr] = [name(form.format(n)) for n in names]
-        wanted += [ast.Constant(2)] if form == "{}" else []
+        wanted += [ast.Constant(2), ast.Constant(3)] if form == "{}" else []
         for spot, factor in itertools.product(spots, wanted):
             of = "" if spot is f else f" of {written(spot)}"
             words = f"the {what} {written(factor)}{of} is missing"
