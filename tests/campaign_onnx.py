@@ -85,6 +85,8 @@ def run(seed: int) -> str | None:
     try:
         with np.errstate(divide="raise", invalid="raise"):  # NaN has no order in ONNX
             expected = arrays(f(*args))
+        if any(x.dtype == np.float16 for x in expected):
+            return ""
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder, "model.onnx")
             model = mg.onnx.export(f, path, *args)
