@@ -344,3 +344,13 @@ def test_what_is_done_to_every_slice_is_done_at_once(f: Any) -> None:
     assert any(len(e.out.shape) == 2 for e in at_once.equations)
     assert all(len(e.out.shape) < 2 for e in program.equations)
     np.testing.assert_allclose(at_once(X, b, W, h), loop(X, b, W, h), rtol=1e-13)
+
+
+@pytest.mark.parametrize("first", [np.float16(2), np.float32(2), np.float64(2), 2.0, np.int8(2)])
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
+def test_the_first_number_of_clip_counts(first: Any, dtype: Any) -> None:
+    f = lambda x: np.clip(first, x, 5)
+    program, x = mg.trace(f, np.ones(2, dtype)), np.full(2, 3.0, dtype)
+    scope: dict[str, Any] = {}
+    exec(program.source, scope)
+    assert scope["f"](x).dtype == program(x).dtype == f(x).dtype

@@ -156,10 +156,13 @@ class Expressions:
         shapes = [x.shape for x in args if isinstance(x, Var)]
         broadcast = np.broadcast_shapes(*shapes) == equation.out.shape
         alone = not is_numpys(equation.op)  # and computes with what it is given, as it is
-        return [
+        found = [
             self.argument(x) if alone and is_single(x) else self.argument(x, kinds, broadcast)
             for x in args
         ]
+        if equation.op is ops.bounded and isinstance(args[0], np.generic):
+            found[0] = literals.strong(args[0])  # np.clip makes an array of what it clips
+        return found
 
     def argument(self, x: Operand, kinds: list[Any] | None = None, scalar: bool = False) -> Term:
         """A variable, or a constant beside arrays of the dtypes ``kinds``."""
