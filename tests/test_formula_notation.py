@@ -329,3 +329,10 @@ def test_a_transpose_beside_a_variable_called_T(formula: str) -> None:
     X, x, T = normal(1, 4, 3), normal(2, 4), leaf(1.7)
     g = X.T @ (x / T)
     assert check(np.sum(g**2), {"dL/dT": formula}).ok
+
+
+def test_the_slope_of_the_sine_is_called_by_its_name() -> None:
+    t, ω = normal(1, 5), leaf(0.7)
+    x = np.cos(ω * t)
+    remark = check(np.sum(x**2), {"dL/dx": "2 sin(ω t)"}).first_error.remark
+    assert remark.startswith("sin stands where cos belongs"), remark

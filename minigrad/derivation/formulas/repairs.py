@@ -253,7 +253,7 @@ def _functions(f: ast.expr) -> Iterator[Repair]:
             continue
         was = x.func.id
         bare = was.removesuffix("_prime")
-        others = [bare if was != bare else f"{was}_prime", *INSTEAD.get(was, [])]
+        others = [*INSTEAD.get(was, []), bare if was != bare else f"{was}_prime"]
         for other in others if bare in (*ALONE, "sum", "mean", "σ") else []:
             new = changed(f, x, always(ast.Call(name(other), x.args, x.keywords)))
             words = f"{was} stands where {other} belongs"
