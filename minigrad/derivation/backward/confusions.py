@@ -66,12 +66,12 @@ def two_factors(f: ast.expr, names: Sequence[str], shapes: Mapping[str, Any]) ->
             yield "missing_local_factor", also(op, both)(f), words
 
 
-def other_places(f: ast.expr, places_: Mapping[str, Any]) -> Iterator[Repair]:
-    """``centers`` for ``contexts``: whole numbers that tell places, for others."""
+def other_indices(f: ast.expr, indices: Mapping[str, Any]) -> Iterator[Repair]:
+    """``centers`` for ``contexts``: an array of whole numbers in the place of another."""
     for x in places(f, (ast.Name, ast.Attribute)):
         mine = written(x)
-        for other, shape in places_.items() if mine in places_ else ():
-            if other != mine and shape == places_[mine]:
+        for other, shape in indices.items() if mine in indices else ():
+            if other != mine and shape == indices[mine]:
                 new = changed(f, x, always(name(other)))
                 yield "wrong_node", new, f"{mine} stands where {other} belongs"
 

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from minigrad.derivation.backward.claims import Claim
-from minigrad.derivation.backward.confusions import forgotten, other_places
+from minigrad.derivation.backward.confusions import forgotten, other_indices
 from minigrad.derivation.backward.flows import Flows
 from minigrad.derivation.backward.indexing import other_side
 from minigrad.derivation.backward.mistakes import (
@@ -84,7 +84,7 @@ def change_kinds(
     first, rest = likely_kinds(f, names, shapes)
     likely = chain(
         [gathered(part), in_place(part, names, shapes), carried(part, names, shapes),
-         within(forgotten(f, use.unread, shapes)), within(other_places(f, use.indices))],
+         within(forgotten(f, use.unread, shapes)), within(other_indices(f, use.indices))],
         map(within, first), places(part, names, shapes), [cuts(part, use.slices)],
         map(within, rest), [taken_off(part)],
     )  # fmt: skip
