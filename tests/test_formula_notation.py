@@ -336,3 +336,19 @@ def test_the_slope_of_the_sine_is_called_by_its_name() -> None:
     x = np.cos(ω * t)
     remark = check(np.sum(x**2), {"dL/dx": "2 sin(ω t)"}).first_error.remark
     assert remark.startswith("sin stands where cos belongs"), remark
+
+
+@pytest.mark.parametrize(
+    ("formula", "why"),
+    [
+        ("2*w + 0*sum(sum(1 for j in range(900)) for i in range(900))", "at most 1000 passes"),
+        ("2*w + 0*sum(1 for i in range(900) for j in range(900))", "at most 1000 passes"),
+        ("2*w*ones(10**9)[0]", "1,000,000,000 entries is too large"),
+        ("2*w + 0*eye(5000)[0, 0]", "at most 400 rows"),
+    ],
+)
+def test_what_would_take_too_long_is_missing_and_not_wrong(formula: str, why: str) -> None:
+    w = leaf([1.0, 2.0])
+    row = check(np.sum(w**2), {"dL/dw": formula}).rows[0]
+    assert row.verdict == "missing" and why in row.remark, row
+    assert check(np.sum(w**2), {"dL/dw": "sum([2 * w for i in range(9) for j in range(9)]) / 81"})

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass, field
 from itertools import chain, combinations, product
@@ -16,6 +16,7 @@ from minigrad.derivation.backward.confusions import forgotten, other_indices
 from minigrad.derivation.backward.flows import Flows
 from minigrad.derivation.backward.indexing import other_side
 from minigrad.derivation.backward.mistakes import (
+    kinds_of_code,
     likely_kinds,
     other_kinds,
     shifted,
@@ -37,8 +38,6 @@ MANY = 200
 """Statements of more parts are left alone."""
 LONG = 100
 """Longer lines are not written out."""
-CLEAR = 8
-"""So many of the likely kinds tell more than a number that is too many."""
 Change = tuple[str, ast.stmt | None, str]
 """The kind of slip, the statement without it, and the slip in words."""
 
@@ -71,6 +70,28 @@ def change_kinds(
     part: Any, use: Usable
 ) -> tuple[Iterator[Iterator[Change]], Iterator[Iterator[Change]]]:
     """Statements that are one slip away, kind by kind: the likely kinds, and the others."""
+    f, use, within = parts_of(part, use)
+    rest = likely_kinds(f, use.names, use.shapes)
+    likely = chain(
+        clear_kinds(part, use), places(part, use.names, use.shapes), [cuts(part, use.slices)],
+        map(within, rest), [taken_off(part)],
+    )  # fmt: skip
+    return likely, map(within, other_kinds(f, use.names, use.shapes, use.functions))
+
+
+def clear_kinds(part: Any, use: Usable) -> Iterator[Iterator[Change]]:
+    """The likeliest of all, which tell more than that a number is too many."""
+    f, use, within = parts_of(part, use)
+    yield gathered(part)
+    yield in_place(part, use.names, use.shapes)
+    yield carried(part, use.names, use.shapes)
+    yield within(forgotten(f, use.unread, use.shapes))
+    yield within(other_indices(f, use.indices))
+    yield from map(within, kinds_of_code(f))
+
+
+def parts_of(part: Any, use: Usable) -> tuple[Any, Usable, Callable[..., Iterator[Change]]]:
+    """The expression of a statement, what it may use, and how changes of it are put back."""
     where, f = field_of(part), expression_of(part)
     if where != "value":  # what people get wrong in a header are its numbers and its direction
         use = Usable([], use.shapes)
@@ -80,15 +101,7 @@ def change_kinds(
             if not isinstance(part, ast.Expr) or isinstance(value, ast.Call | ast.Yield):
                 yield slip, replaced(part, **{where: value}), words
 
-    names, shapes = use.names, use.shapes
-    first, rest = likely_kinds(f, names, shapes)
-    likely = chain(
-        [gathered(part), in_place(part, names, shapes), carried(part, names, shapes),
-         within(forgotten(f, use.unread, shapes)), within(other_indices(f, use.indices))],
-        map(within, first), places(part, names, shapes), [cuts(part, use.slices)],
-        map(within, rest), [taken_off(part)],
-    )  # fmt: skip
-    return likely, map(within, other_kinds(f, names, shapes, use.functions))
+    return f, use, within
 
 
 def places(part: Any, names: list[str], shapes: Mapping[str, Any]) -> list[Iterator[Change]]:

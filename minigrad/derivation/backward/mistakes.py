@@ -49,34 +49,32 @@ Kinds = Iterator[Iterator[Repair]]
 
 def slips(f: ast.expr, names: Sequence[str], shapes: Mapping[str, Any]) -> Iterator[Repair]:
     """Expressions that are one slip away, the likely ones first."""
-    kinds = (*likely_kinds(f, names, shapes), other_kinds(f, names, shapes))
+    kinds = kinds_of_code(f), likely_kinds(f, names, shapes), other_kinds(f, names, shapes)
     return itertools.chain.from_iterable(itertools.chain(*kinds))
 
 
-def likely_kinds(
-    f: ast.expr, names: Sequence[str], shapes: Mapping[str, Any]
-) -> tuple[Kinds, Kinds]:
-    """The same, kind by kind, of the kinds that are frequent: those of code first."""
-    first = (kind(f) for kind in (_axes, _reductions, _sizes, _steps, _whole))
+def kinds_of_code(f: ast.expr) -> Kinds:
+    """The same, kind by kind, of axes, reductions, sizes and steps, which only code has."""
+    return (kind(f) for kind in (_axes, _reductions, _sizes, _steps, _whole))
 
-    def rest() -> Kinds:
-        yield namesakes(f, names, shapes)
-        yield _sides(f)
-        yield _by_one(f, shapes)
-        yield _turned_round(f, shapes)
-        for kind in (halves, neighbours, rows, _turned, signs, _negatives, _exchanged,
-                     _terms, _alone, _from_the_end, _tiles, _slopes):  # fmt: skip
-            yield kind(f)
-        yield parts(f, names, shapes)
-        yield siblings(f, names)
-        yield _blocks(f, shapes)
-        for more in (inside, ones, paths):
-            yield more(f, names, shapes)
-        yield from common_kinds(f, names, shapes)
-        yield from (factors(f, names), masks(f, names, shapes))
-        yield lost(f, names, shapes)
 
-    return first, rest()
+def likely_kinds(f: ast.expr, names: Sequence[str], shapes: Mapping[str, Any]) -> Kinds:
+    """Of the other kinds that are frequent."""
+    yield namesakes(f, names, shapes)
+    yield _sides(f)
+    yield _by_one(f, shapes)
+    yield _turned_round(f, shapes)
+    for kind in (halves, neighbours, rows, _turned, signs, _negatives, _exchanged,
+                 _terms, _alone, _from_the_end, _tiles, _slopes):  # fmt: skip
+        yield kind(f)
+    yield parts(f, names, shapes)
+    yield siblings(f, names)
+    yield _blocks(f, shapes)
+    for more in (inside, ones, paths):
+        yield more(f, names, shapes)
+    yield from common_kinds(f, names, shapes)
+    yield from (factors(f, names), masks(f, names, shapes))
+    yield lost(f, names, shapes)
 
 
 def other_kinds(

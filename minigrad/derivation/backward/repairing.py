@@ -13,7 +13,7 @@ import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from itertools import chain, islice
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -28,10 +28,10 @@ from minigrad.derivation.backward.held import (
     value_at,
 )
 from minigrad.derivation.backward.lines import (
-    CLEAR,
     Change,
     as_written,
     change_kinds,
+    clear_kinds,
     expression_of,
     field_of,
     replaced,
@@ -326,8 +326,7 @@ class Search(Suspects):
             for kind, value, words in without_numbers(expression_of(s.node)):
                 number = kind, replaced(s.node, **{field_of(s.node): value}), words
                 if self.holds(s, number[1]):
-                    kinds, _ = change_kinds(s.node, self.vocabulary(s))
-                    likely = chain.from_iterable(islice(kinds, CLEAR))
+                    likely = chain.from_iterable(clear_kinds(s.node, self.vocabulary(s)))
                     return any(
                         self.holds(s, change[1]) and self.settles(s, change)
                         for change in (*likely, number)

@@ -27,6 +27,10 @@ class Misfit(NoFormula):
     """Parts that do not fit each other, in a formula that is understood."""
 
 
+class TooLarge(NoFormula):
+    """What would take too much time or memory, in a formula that is understood."""
+
+
 ALONE = """exp log log2 log10 log1p expm1 sqrt cbrt square abs absolute sign sin cos tan arcsin
 arccos arctan sinh cosh tanh arcsinh arccosh arctanh sigmoid log_sigmoid relu leaky_relu elu
 softplus softmax log_softmax logsumexp gelu silu erf reciprocal negative""".split()
@@ -79,7 +83,7 @@ FUNCTIONS: Functions = Functions(
 def eye(n: Any) -> Any:
     """The identity matrix, of a size that fits into memory."""
     if not 0 <= n <= MOST:
-        raise NoFormula(f"eye({n:g}): at most {MOST} rows")
+        raise TooLarge(f"eye({n:g}): at most {MOST} rows")
     return np.eye(int(n))
 
 
@@ -126,10 +130,10 @@ def within(size: int) -> None:
 
     Raises
     ------
-    NoFormula
+    TooLarge
     """
     if size > LARGEST:
-        raise NoFormula(f"an array of {size:,} entries is too large for a formula")
+        raise TooLarge(f"an array of {size:,.0f} entries is too large for a formula")
 
 
 FUNCTIONS.update(

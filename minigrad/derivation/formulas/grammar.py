@@ -11,7 +11,7 @@ import math
 import re
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -25,6 +25,7 @@ from minigrad.derivation.formulas.functions import (
     SPELLINGS,
     WHOLE,
     NoFormula,
+    TooLarge,
     einsum,
     made,
     within,
@@ -277,7 +278,8 @@ class Value(ast.NodeVisitor):
 
     lookup: Lookup
     numbers: Callable[[float], Any]
-    left: int = PASSES
+    left: list[int] = field(default_factory=lambda: [PASSES])
+    """How many passes of loops may still be made, of all that stand in each other."""
 
     def generic_visit(self, node: ast.AST) -> Any:
         raise NoFormula(f"{ast.unparse(node)!r} is not a number or an array")
@@ -324,9 +326,9 @@ class Value(ast.NodeVisitor):
             yield self.visit(part)
             return
         entries = self.visit(loops[0].iter)
-        self.left -= len(entries)
-        if self.left < 0:
-            raise NoFormula(f"{written(loops[0].iter)}: at most {PASSES} passes are made")
+        self.left[0] -= len(entries)
+        if self.left[0] < 0:
+            raise TooLarge(f"{written(loops[0].iter)}: at most {PASSES} passes are made")
         for entry in entries:
             inner = Value(bound(loops[0].target, entry, self.lookup), self.numbers, self.left)
             if all(np.all(inner.visit(test)) for test in loops[0].ifs):

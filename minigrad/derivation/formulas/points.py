@@ -32,16 +32,6 @@ from minigrad.tensor import Tensor
 
 SEED = 20_260
 LITTLE, SMALL = 1e-4, 2
-KINKS = {
-    ops.relu,
-    ops.leaky_relu,
-    ops.elu,
-    ops.absolute,
-    ops.maximum,
-    ops.minimum,
-    ops.max,
-    ops.min,
-}
 BRANCHING = (ast.If, ast.IfExp, ast.Compare, ast.While, ast.Match)
 Move = Callable[[Any, Any, bool], Any]
 """A value at another point: from itself, a generator, and whether it is a constant."""
@@ -233,7 +223,7 @@ class Points:
         return self._turned()
 
     def _turned(self, still: frozenset[str] = frozenset()) -> list[Point]:
-        kinks = any(n.op in KINKS for n in self.nodes)
+        kinks = any(n.op is not None and n.op.kink is not None for n in self.nodes)
         return self._some(still, turned) if kinks and not self.branches else []
 
     @cached_property

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from minigrad.derivation.backward.naming import readings
-from minigrad.derivation.formulas.functions import FUNCTIONS, SPELLINGS, Misfit, NoFormula
+from minigrad.derivation.formulas.functions import FUNCTIONS, SPELLINGS, Misfit, NoFormula, TooLarge
 from minigrad.derivation.formulas.given import Answer, is_formula, parts_of
 from minigrad.derivation.formulas.grammar import (
     FAILURES,
@@ -87,7 +87,8 @@ class Reading(Variables):
                     found.value = np.broadcast_to(found.value, truth.shape)
         except NoFormula as error:
             found.error = str(error)
-            found.unread = not (found.lines or isinstance(error, Misfit))
+            understood = found.lines or isinstance(error, Misfit)
+            found.unread = isinstance(error, TooLarge) or not understood
         except FAILURES as error:
             found.error = f"{given!r} cannot be computed: {error}"
             found.error = (found.lines and self.failure(found.last)) or found.error
