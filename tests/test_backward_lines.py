@@ -755,28 +755,6 @@ def test_terms_that_are_found_by_their_numbers(lost: str, found: str) -> None:
     assert report.first_error.line == 9 and found in report.first_error.instead, report
 
 
-def test_a_gradient_left_to_broadcasting_is_right_in_its_use() -> None:
-    source = """
-import numpy as np
-def forward(f, w):
-    p = np.exp(f) / np.exp(f).sum(axis=(1, 2), keepdims=True)
-    e = np.einsum("bhw,w->b", p, w)
-    return 0.5 * np.sum(e ** 2), (p, w, e)
-def backward(cache):
-    p, w, e = cache
-    dp = e[:, None, None] * w[None, None, :]
-    inner = (dp * p).sum(axis=(1, 2), keepdims=True)
-    df = p * (dp - inner)
-    return df
-"""
-    data = np.random.default_rng(0).normal(size=(2, 3, 3)), np.linspace(-1, 1, 3)
-    m = module(source)
-    assert mg.check_backward(m.forward, m.backward, *data).ok
-    m = module(source.replace("p).sum(axis=(1, 2)", "p).sum(axis=2"))
-    first = mg.check_backward(m.forward, m.backward, *data).first_error
-    assert first.instead == "inner = (dp * p).sum(axis=(1, 2), keepdims=True)", first
-
-
 COUNTED = """
 import numpy as np
 def forward(x, w, seen):
@@ -836,3 +814,54 @@ def test_what_is_zero_in_the_first_pass_stays_in_the_line() -> None:
     report = mg.check_backward(m.forward, m.backward, r.normal(size=(4, 3)) + 0.4, r.normal(size=3))
     right = "ds = (dout[t] - dv * u) * 3", "du = dv * (1 - s) + ds * s * (1 - s) * 3"
     assert report.first_error.instead in right, report
+
+
+def test_a_formula_for_one_pass_alone_is_not_suggested() -> None:
+    m, r = module(LEAKY.replace("-3.0 * (u", "-(1.7 + 0.6) * (u")), np.random.default_rng(0)
+    report = mg.check_backward(m.forward, m.backward, r.normal(size=(4, 3)) + 0.4, r.normal(size=3))
+    assert report.first_error.name == "du" and not report.first_error.instead, report
+
+
+SOFTARGMAX = """
+import numpy as np
+def forward(fmap, xs):
+    e = np.exp(fmap)
+    prob = e / e.sum(axis=(2, 3), keepdims=True)
+    ex = np.einsum("bchw,w->bc", prob, xs)
+    return 0.5 * np.sum(ex ** 2), (prob, xs, ex)
+def backward(cache):
+    prob, xs, ex = cache
+    dex = ex
+    dprob = dex[:, :, None, None] * xs[None, None, None, :]
+    inner = (dprob * prob).sum(axis=(2, 3), keepdims=True)
+    dfmap = prob * (dprob - inner)
+    return dfmap
+"""
+
+
+def test_a_gradient_left_to_broadcasting_is_not_blamed_for_the_next_line() -> None:
+    wrong = SOFTARGMAX.replace("prob * (dprob - inner)", "prob * (dprob * 1.3 - inner**3)")
+    m, r = module(wrong), np.random.default_rng(0)
+    data = r.normal(size=(2, 2, 3, 3)), np.linspace(-1, 1, 3)
+    assert mg.check_backward(m.forward, m.backward, *data).first_error.name == "dfmap"
+    assert mg.check_backward(m.forward, module(SOFTARGMAX).backward, *data).ok
+    m = module(SOFTARGMAX.replace("prob).sum(axis=(2, 3)", "prob).sum(axis=3"))
+    first = mg.check_backward(m.forward, m.backward, *data).first_error
+    assert first.instead == "inner = (dprob * prob).sum(axis=(2, 3), keepdims=True)", first
+
+
+def test_a_gradient_of_zeros_is_told_by_its_line() -> None:
+    m = module("""
+import numpy as np
+def forward(u, f):
+    k = 2j * np.pi * np.fft.fftfreq(len(u))
+    r = np.fft.ifft(k ** 2 * np.fft.fft(u)).real - f
+    return 0.5 * np.mean(r ** 2), (k, r)
+def backward(cache):
+    k, r = cache
+    dr = r / len(r)
+    du = np.fft.ifft(np.conj(k ** 2) * np.fft.fft(dr)).imag
+    return du, -dr
+""")
+    first = mg.check_backward(m.forward, m.backward, *np.random.default_rng(0).normal(size=(2, 8)))
+    assert first.first_error.remark == "imag stands where real belongs", first

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+import types
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, ClassVar
@@ -14,13 +15,20 @@ import pytest
 import minigrad as mg
 from minigrad.derivation.backward.calls import WORK
 from minigrad.derivation.backward.expressions import Compiler
-from minigrad.derivation.backward.held import bytes_of, is_brief, is_made, numbers_in
+from minigrad.derivation.backward.held import (
+    adding,
+    bytes_of,
+    is_brief,
+    is_made,
+    numbers_in,
+    set_in,
+)
 from minigrad.derivation.backward.inputs import nearby
 from minigrad.derivation.backward.machine import Machine, Start
 from minigrad.derivation.backward.natives import SIZES
 from minigrad.derivation.backward.repairing import CHANGE, Search
 from minigrad.derivation.backward.tables import Unknown
-from minigrad.derivation.backward.watch import PASSES, Watch
+from minigrad.derivation.backward.watch import PASSES, Statement, Watch
 from test_backward_lines import module
 
 LSTM = """
@@ -601,3 +609,16 @@ def backward(cache):
     ws = [rng.normal(size=(3, 4)), rng.normal(size=(4, 2))]
     report = mg.check_backward(m.forward, m.backward, rng.normal(size=(5, 3)), ws)
     assert report.first_error is not None and "dout @ w.T" in report.first_error.code
+
+
+def test_what_several_targets_hold_is_one_row() -> None:
+    held = {"a": np.array([[1.0, 2.0]]), "b": np.float64(3.0), "s": "text"}
+    assert set_in(["a"], held).shape == (1, 2)
+    np.testing.assert_array_equal(set_in(["a", "b"], held), [1.0, 2.0, 3.0])
+    assert set_in(["a", "s"], held) is None
+    node = ast.parse("a, b = f(x)").body[0]
+    statement = Statement(1, 1, ("a", "b"), frozenset(), True, node=node)
+    frame: Any = types.SimpleNamespace(vars=dict(held))
+    adding(statement, [np.array([1.0, 1.0, 4.0])])(node, frame)
+    np.testing.assert_array_equal(frame.vars["a"], [[2.0, 3.0]])
+    assert frame.vars["b"] == 7.0
