@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 import numpy as np
@@ -238,3 +239,12 @@ def test_running_products_that_overflow_later() -> None:
 def test_numbers_of_pythons_are_real_if_close(z: complex) -> None:
     mine, theirs = mg.real_if_close(z), np.real_if_close(z)
     assert mine == theirs and np.iscomplexobj(mine) == np.iscomplexobj(theirs)
+
+
+@pytest.mark.parametrize("p", [None, 2, -2])
+def test_condition_of_nothing_is_told_in_silence(p: Any) -> None:
+    x = np.zeros((2, 2))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert np.linalg.cond(x, p) == mg.linalg.cond(mg.Tensor(x), p).item() == np.inf
+        assert mg.compile(lambda a: np.linalg.cond(a, p))(x) == np.inf

@@ -271,8 +271,10 @@ def cond(x: Array, p: Array = None) -> Array:
     """
     if p in (None, 2, -2):
         s = np.linalg.svdvals(x)
-        ans = s[..., -1] / s[..., 0] if p == -2 else s[..., 0] / s[..., -1]
-        return np.where(s[..., 0] == 0, math.inf, ans)[()]
+        largest, smallest = s[..., 0], s[..., -1]
+        nothing = largest == 0
+        above, below = (smallest, largest) if p == -2 else (largest, smallest)
+        return np.where(nothing, math.inf, above / np.where(nothing, 1, below))[()]
     return matrix_norm(x, ord=p) * matrix_norm(np.linalg.inv(x), ord=p)
 
 
