@@ -24,6 +24,8 @@ Tangents: TypeAlias = Sequence[Array]
 Function: TypeAlias = Callable[..., Any]
 Keywords: TypeAlias = Mapping[str, Any]
 """What is given by name: metadata of an op, variables of a scope."""
+Variables: TypeAlias = dict[str, Any]
+"""A user's variables by name, whatever they hold; those of a namespace that code runs in."""
 Shape: TypeAlias = tuple[int, ...]
 Axis: TypeAlias = int | Sequence[int] | None
 DType: TypeAlias = DTypeLike | None

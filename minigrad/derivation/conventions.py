@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -11,8 +11,11 @@ from minigrad.derivation.forward import WRONG
 from minigrad.derivation.quantities import Quantity
 from minigrad.derivation.report import Row
 
+if TYPE_CHECKING:
+    from minigrad.derivation.grading import Grading
 
-def examples(grading: Any, rows: list[Row]) -> list[Row]:
+
+def examples(grading: Grading, rows: list[Row]) -> list[Row]:
     """Rows under the convention "per example, before the mean", where it is followed.
 
     It is found where derivatives by results are the number of examples times the truth
@@ -56,7 +59,7 @@ def examples(grading: Any, rows: list[Row]) -> list[Row]:
     return rows
 
 
-def layouts(grading: Any, rows: list[Row]) -> list[Row]:
+def layouts(grading: Grading, rows: list[Row]) -> list[Row]:
     """Rows in the other layout convention, where all that tells is written in it."""
     if grading.options.layout is not None:
         return rows
@@ -82,7 +85,7 @@ def layouts(grading: Any, rows: list[Row]) -> list[Row]:
     return rows
 
 
-def used_well(grading: Any, q: Quantity) -> bool:
+def used_well(grading: Grading, q: Quantity) -> bool:
     """Whether a derivative that must have been computed from the link ``q`` is right."""
     return any(
         p is not q and p.v is q.v and p.u is not q.u and q.u in p.part.inside

@@ -14,6 +14,7 @@ from minigrad.derivation.quantities import Quantity
 from minigrad.derivation.walk import Edge, Edit, RuleCall
 from minigrad.graph import AnyNode, pick, variable
 from minigrad.ops.record import by_name
+from minigrad.typing import Array
 
 EXTREMES = {ops.max: "largest", ops.min: "smallest"}
 GETITEM, CONCATENATE, STACK = map(by_name, ("getitem", "concatenate", "stack"))
@@ -23,31 +24,31 @@ BLIND = {ops.add, ops.subtract, ops.negative, ops.positive, ops.sum, ops.mean, o
 """Ops whose rules see no values, only shapes."""
 
 
-def cut(g: Any, call: RuleCall) -> Any:
+def cut(g: Array, call: RuleCall) -> Any:
     return None
 
 
-def times(d: Any) -> Callable[[Any, Any], Any]:
+def times(d: Array) -> Callable[[Array, Array], Array]:
     return lambda g, through: g * d
 
 
-def scaled(d: Any) -> Edit:
+def scaled(d: Array) -> Edit:
     return lambda g, call: call(g * d)
 
 
-def seen_as(value: Any) -> Edit:
+def seen_as(value: Array) -> Edit:
     """The rule, shown ``value`` as the output of its op."""
     return lambda g, call: call(g, ans=value)
 
 
-def transposed_arrival(g: Any, call: RuleCall) -> Any:
+def transposed_arrival(g: Array, call: RuleCall) -> Array:
     return call(np.swapaxes(g, -1, -2))
 
 
-def substituted(j: int, value: Any) -> Edit:
+def substituted(j: int, value: Array) -> Edit:
     """The rule with argument ``j`` replaced, and its output with it."""
 
-    def edit(g: Any, call: RuleCall) -> Any:
+    def edit(g: Array, call: RuleCall) -> Array:
         args = [value if k == j else a for k, a in enumerate(call.args)]
         op: Any = call.node.op
         blind = op in (ops.multiply, ops.matmul)  # whose rules do not look at the output
@@ -66,7 +67,7 @@ def silent_edges(q: Quantity, base: Base) -> dict[Edge, Edit]:
     shifts = [n for n in q.part.inside if n.op in EXTREMES and n not in graph.marked]
     if q.layout != "gradient" or changes.edits or not shifts:
         return {}
-    arrived: dict[AnyNode, Any] = {}
+    arrived: dict[AnyNode, Array] = {}
     q.part.flow(np.ones(graph.shape(q.u))[()], changes, arrived=arrived)
     largest = {n: float(np.max(np.abs(g), initial=0.0)) for n, g in arrived.items()}
     peak = max(largest.values(), default=0.0)

@@ -11,6 +11,7 @@ import numpy as np
 from minigrad import ops
 from minigrad.derivation.quantities import Quantity
 from minigrad.derivation.walk import shape_of
+from minigrad.typing import Array
 
 FEW = 5
 """One of so many lengths of axes may have been taken for another."""
@@ -29,7 +30,7 @@ def times_truth(x: float) -> str:
     return f"it is {number(x)} times the truth"
 
 
-def accident(hand: Any, truth: Any, slack: Any) -> float:
+def accident(hand: Array, truth: Array, slack: Array) -> float:
     """How likely a number of the size of the truth is to agree with the hand value.
 
     Numbers that come up lie in about two decades and have two signs, 9 = 2 · 2 · ln 10 in
@@ -52,7 +53,7 @@ def accident(hand: Any, truth: Any, slack: Any) -> float:
     return float(np.exp(max(-30.0, np.sum(np.log(likely)))))
 
 
-def multiple(hand: Any, value: Any) -> float | None:
+def multiple(hand: Array, value: Array) -> float | None:
     """How many times ``value`` the hand value is, by least squares; None of zero or infinity."""
     peak = float(np.max(np.abs(value), initial=0.0))
     if not 0 < peak < np.inf:
@@ -61,7 +62,7 @@ def multiple(hand: Any, value: Any) -> float | None:
     return float(np.sum(hand / peak * unit) / np.sum(unit * unit))
 
 
-def ratio_of(hand: Any, value: Any) -> float | None:
+def ratio_of(hand: Array, value: Array) -> float | None:
     """Hand value divided by truth, where that is one number."""
     r = multiple(hand, value) if hand.shape == value.shape else None
     if r is None:

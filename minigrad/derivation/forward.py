@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
@@ -19,6 +18,7 @@ from minigrad.derivation.report import Row, as_number, worst
 from minigrad.derivation.values import significant
 from minigrad.derivation.walk import NOTHING
 from minigrad.graph import AnyNode
+from minigrad.typing import Array
 
 WRONG = ("wrong", "carried")
 
@@ -38,11 +38,11 @@ class Forward(Intake):
 
     off: list[Quantity]
     """What was not simply right."""
-    misread: dict[AnyNode, Any]
+    misread: dict[AnyNode, Array]
     """Values of the forward pass with an input that the student took for another."""
     verdicts: dict[int, str]
 
-    def forward_values(self, but: Quantity | None = None) -> dict[AnyNode, Any]:
+    def forward_values(self, but: Quantity | None = None) -> dict[AnyNode, Array]:
         """The forward pass with the student's own values, where they differ."""
         own = {
             q.v: q.hand[()]
@@ -75,7 +75,7 @@ class Forward(Intake):
             judged.verdict, judged.diagnosis, "; ".join(t for t in (q.note, judged.note) if t),
         )  # fmt: skip
 
-    def value_slip(self, q: Quantity, values: list[Any]) -> Diagnosis:
+    def value_slip(self, q: Quantity, values: list[Array]) -> Diagnosis:
         """Why a value of the forward pass is wrong."""
         for value in values:
             if self.close(q, -value):
@@ -100,7 +100,7 @@ class Forward(Intake):
         )
         return Diagnosis("other", r, words, ("other",))
 
-    def misreadings(self, q: Quantity) -> Iterator[tuple[str, dict[AnyNode, Any]]]:
+    def misreadings(self, q: Quantity) -> Iterator[tuple[str, dict[AnyNode, Array]]]:
         """The forward pass with one number replaced by another that the caller has a name for."""
         named: dict[float, str] = {}
         for scope in self.names.scopes[:2]:
@@ -119,7 +119,7 @@ class Forward(Intake):
                         if q.v in moved:
                             yield f"{name} = {x:g} stands where {mine} = {arg:g} belongs", moved
 
-    def judge(self, q: Quantity, exact: Any, options: Iterable[Base]) -> Judged | None:
+    def judge(self, q: Quantity, exact: Array, options: Iterable[Base]) -> Judged | None:
         """A verdict on what is not exact, other than ``wrong``, where there is one."""
         if np.any(q.unit) and self.close(q, exact):
             return self.rounded(q, exact)
@@ -145,7 +145,7 @@ class Forward(Intake):
                 return self.rounded(q, exact)
         return None
 
-    def rounded(self, q: Quantity, exact: Any) -> Judged:
+    def rounded(self, q: Quantity, exact: Array) -> Judged:
         error = worst(q.hand, exact)
         words = f"rounding moved it by {error.absolute:.2g}"
         if np.isfinite(error.relative):
@@ -162,7 +162,7 @@ class Forward(Intake):
             self.off.append(q)
 
 
-def misshapen(q: Quantity, exact: Any) -> Row:
+def misshapen(q: Quantity, exact: Array) -> Row:
     """The row of a value whose shape does not fit."""
     words = f"shape {q.hand.shape}, where {exact.shape} belongs"
     return Row(

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from itertools import chain
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -40,6 +40,11 @@ from minigrad.derivation.tolerance import Options
 from minigrad.derivation.walk import NOTHING
 from minigrad.derivation.words import Words
 from minigrad.graph import AnyNode
+from minigrad.typing import Array
+
+if TYPE_CHECKING:
+    pass
+
 
 LIKELY = 2
 """Causes are looked for from so many ways to have used earlier values, besides the truth."""
@@ -173,7 +178,7 @@ def graded(output: Any, hand: Mapping[Any, Any], options: Options) -> Report:
 class Grading(Forward):
     """One derivation being graded."""
 
-    own: dict[AnyNode, Any]
+    own: dict[AnyNode, Array]
 
     def report(self) -> Report:
         with np.errstate(all="ignore"):
@@ -197,13 +202,13 @@ class Grading(Forward):
     def graded(self) -> list[Row]:
         """All rows, under the conventions known so far."""
         self.off: list[Quantity] = []
-        self.misread: dict[AnyNode, Any] = {}
+        self.misread: dict[AnyNode, Array] = {}
         """Values of the forward pass with an input that the student took for another."""
         self.verdicts: dict[int, str] = {}
         self.slips: list[Slip] = []
         rows = [self.value_row(q) for q in self.values]
         self.own = self.forward_values()
-        self.numerics: dict[AnyNode, Any] = {}
+        self.numerics: dict[AnyNode, Array] = {}
         """Gradients of the output by finite differences, of what was graded so far."""
         rows += [self.derivative_row(q, i) for i, q in enumerate(self.derivatives)]
         rows = [self.with_followers(row) for row in rows]
@@ -247,7 +252,7 @@ class Grading(Forward):
         )  # fmt: skip
 
     def judge_derivative(
-        self, q: Quantity, exact: Any, found: Numeric | None, given: list[Quantity],
+        self, q: Quantity, exact: Array, found: Numeric | None, given: list[Quantity],
         first: list[Base], update: bool = False,
     ) -> Judged:  # fmt: skip
         if self.exactly(q, exact):
@@ -320,7 +325,7 @@ class Grading(Forward):
         # Without what rounding of earlier values moves: that would let much agree by accident.
         slack = q.unit / 2 + self.options.rtol * np.abs(q.hand)
 
-        def close(value: Any) -> bool:
+        def close(value: Array) -> bool:
             return self.close(q, value)
 
         search = Search(q, base, self.names, close, slack)

@@ -6,10 +6,10 @@ derivative, whichever its number is; a value is taken in the layout in which it 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from dataclasses import replace
 from itertools import islice
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -26,6 +26,11 @@ from minigrad.errors import label
 from minigrad.explain.asked import refuse_complex
 from minigrad.reading.names import Names, names
 from minigrad.tensor import Tensor
+from minigrad.typing import Array
+
+if TYPE_CHECKING:
+    pass
+
 
 LONG = 80
 """Longer keys are cut off in their rows."""
@@ -51,7 +56,7 @@ class Intake(Tolerance):
         self.hand, self.options = hand, options
         keys = [k for key in hand for k in (key if isinstance(key, tuple) else (key,))]
         tensors = [k for k in keys if isinstance(k, Tensor) and k.node is not None]
-        self.output: Any = objective(output, options.upstream)
+        self.output: Tensor = objective(output, options.upstream)
         self.names: Names = names([self.output.node, *(t.node for t in tensors)])
         self.reader: Keys = Keys(self.output, self.names, CHECK)
         self.failed: list[Row] = []
@@ -90,7 +95,7 @@ class Intake(Tolerance):
         """
         found: list[Quantity] = []
         first: Exception | None = None
-        seen: set[Any] = set()
+        seen: set[Hashable] = set()
         for key, value in self.hand.items():
             try:
                 read_key = self.reader.read(key)
@@ -256,7 +261,7 @@ def objective(output: Any, upstream: Any) -> Any:
     return total
 
 
-def unread(text: str, value: Any, verdict: str, why: str, truth: Any = None) -> Row:
+def unread(text: str, value: Any, verdict: str, why: str, truth: Array | None = None) -> Row:
     """The row of an entry that cannot be graded."""
     shown = value if isinstance(value, np.ndarray | float | int) else spelled(value)[:40]
     shown = "" if value is None else shown

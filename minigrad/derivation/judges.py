@@ -19,8 +19,9 @@ from minigrad.derivation.walk import NOTHING, Changes, Edge, Edit, Part, RuleCal
 from minigrad.gradcheck import extrapolate
 from minigrad.graph import AnyNode, fit
 from minigrad.ops.shape import unbroadcast
+from minigrad.typing import Array
 
-NO_GRADIENTS: Mapping[AnyNode, Any] = {}
+NO_GRADIENTS: Mapping[AnyNode, Array] = {}
 ENTRIES = 64
 WORK = 12_000
 """Up to so many entries, costing so many elements, are differenced one by one."""
@@ -40,7 +41,7 @@ class Error:
 # --- by autodiff -----------------------------------------------------------------------
 
 
-def seeds(q: Quantity) -> list[Any]:
+def seeds(q: Quantity) -> list[Array]:
     """What starts at ``u``: one for each row of the answer."""
     shape = q.graph.shape(q.u)
     if q.layout != "jacobian":
@@ -51,7 +52,7 @@ def seeds(q: Quantity) -> list[Any]:
     return [np.broadcast_to(np.eye(1, size, k).reshape(free), shape)[()] for k in range(size)]
 
 
-def evaluate(q: Quantity, changes: Changes = NOTHING, part: Part | None = None) -> Any:
+def evaluate(q: Quantity, changes: Changes = NOTHING, part: Part | None = None) -> Array:
     """The derivative in the layout of ``q``, with ``changes`` on the way through ``part``."""
     if q.layout == "factor":
         node, i = q.edge  # type: ignore[misc]
@@ -68,7 +69,7 @@ def evaluate(q: Quantity, changes: Changes = NOTHING, part: Part | None = None) 
     return found if q.index is None else np.asarray(found[q.index], float)
 
 
-def blocks(q: Quantity, rows: list[Any]) -> Any:
+def blocks(q: Quantity, rows: list[Array]) -> Array:
     """Rows, one for each entry of the unpaired axes of ``u``, as ``u.shape`` and the rest."""
     u, v = q.graph.shape(q.u), q.graph.shape(q.v)
     paired = {i for i, _ in q.pairs}
@@ -81,7 +82,7 @@ def blocks(q: Quantity, rows: list[Any]) -> Any:
     return stacked.transpose(*back, *range(len(u), len(u) + len(rest)))
 
 
-def pull(q: Quantity, g: Any, hand: Any) -> Any:
+def pull(q: Quantity, g: Array, hand: Array) -> Array:
     """The gradient of ``v`` from that of ``u``, were ``hand`` the derivative between them."""
     shape = q.graph.shape(q.v)
     if q.layout == "jacobian":
@@ -98,7 +99,7 @@ def pull(q: Quantity, g: Any, hand: Any) -> Any:
     return c if np.shape(c) == shape else unbroadcast(np.asarray(c), shape)
 
 
-def contracted(q: Quantity, g: Any, hand: Any) -> Any:
+def contracted(q: Quantity, g: Array, hand: Array) -> Array:
     """The sum of ``g`` times ``hand`` over the axes of ``u`` that are not paired."""
     u, v, both = numbered(q)
     return np.einsum(g, u, hand, both, v) if q.pairs else np.tensordot(g, hand, axes=len(u))
@@ -130,12 +131,12 @@ class Numeric:
         Where the quantity is too large to be differenced entry by entry.
     """
 
-    value: Any
-    error: Any
-    direction: Any = None
+    value: Array
+    error: Array
+    direction: Array | None = None
 
 
-def numeric(q: Quantity, exact: Any, known: Mapping[AnyNode, Any] = NO_GRADIENTS) -> Numeric:
+def numeric(q: Quantity, exact: Array, known: Mapping[AnyNode, Array] = NO_GRADIENTS) -> Numeric:
     """The derivative by central differences of the replayed graph.
 
     They are extrapolated, except where a single one of a large array agrees with ``exact``.
@@ -150,10 +151,10 @@ def numeric(q: Quantity, exact: Any, known: Mapping[AnyNode, Any] = NO_GRADIENTS
     near = graph.until(q.u, q.v, known) if known and q.layout == "gradient" else q.part
     ends = [n for n in near.inside if n in known]
 
-    def f(moved: Any) -> Any:
+    def f(moved: Array) -> Array:
         if not ends:
             return np.asarray(near.moved(moved[()]), float)
-        new: dict[AnyNode, Any] = {q.v: moved[()]}
+        new: dict[AnyNode, Array] = {q.v: moved[()]}
         for node in near.forward:  # what is known further up is held where it is used again
             args = list(node.args)
             for i in near.inside[node]:
@@ -211,7 +212,7 @@ def picked_entries(q: Quantity, columns: Any, wanted: Sequence[int], size: int) 
 
 
 @functools.lru_cache(maxsize=64)
-def signs(shape: tuple[int, ...], seed: int = 0) -> Any:
+def signs(shape: tuple[int, ...], seed: int = 0) -> Array:
     """A random direction: entries of ±1."""
     found = np.random.default_rng(seed).choice([-1.0, 1.0], shape)
     if shape:
@@ -219,7 +220,7 @@ def signs(shape: tuple[int, ...], seed: int = 0) -> Any:
     return found
 
 
-def projected(q: Quantity, exact: Any, d: Any) -> Any:
+def projected(q: Quantity, exact: Array, d: Array) -> Array:
     """``exact`` times a direction."""
     if q.layout != "jacobian":
         return np.sum(exact * d)
@@ -227,7 +228,9 @@ def projected(q: Quantity, exact: Any, d: Any) -> Any:
     return np.einsum(exact, both, d, v, u) if q.pairs else np.tensordot(exact, d, d.ndim)
 
 
-def along(f: Callable[[Any], Any], x: Any, d: Any, here: Any, expected: Any) -> tuple[Any, Any]:
+def along(
+    f: Callable[[Array], Array], x: Array, d: Array, here: Array, expected: Array
+) -> tuple[Array, Array]:
     """As `slope`, by one central difference where it agrees with what is expected."""
     h = 1e-4 * max(0.1, float(np.max(np.abs(x))))
     single = (f(x + h * d) - f(x - h * d)) / (2 * h)
@@ -238,8 +241,8 @@ def along(f: Callable[[Any], Any], x: Any, d: Any, here: Any, expected: Any) -> 
 
 
 def slope(
-    f: Callable[[Any], Any], x: Any, d: Any, here: Any, rungs: int = 5, top: float = 4e-3
-) -> tuple[Any, Any]:
+    f: Callable[[Array], Array], x: Array, d: Array, here: Array, rungs: int = 5, top: float = 4e-3
+) -> tuple[Array, Array]:
     """Derivative of ``f(x + t d)`` at 0 and its error; infinite at a kink."""
     reach = top * max(0.1, float(np.max(np.abs(x if d.all() else x[d != 0]), initial=0.0)))
     steps = [reach / 4.0**k for k in range(rungs)]
@@ -258,7 +261,7 @@ def slope(
     return best, np.where(kink, np.inf, error)
 
 
-def disagree(q: Quantity, exact: Any, found: Numeric) -> bool:
+def disagree(q: Quantity, exact: Array, found: Numeric) -> bool:
     """Whether autodiff is outside the uncertainty of the finite differences.
 
     Of a symmetric matrix, some functions read one triangle alone, which differences notice.
@@ -274,7 +277,7 @@ def disagree(q: Quantity, exact: Any, found: Numeric) -> bool:
     return bool(np.any(gap > 1e-4 * peak + 50 * np.where(sure, found.error, 0.0) + 1e-10))
 
 
-def mirrored(x: Any, exact: Any) -> bool:
+def mirrored(x: Array, exact: Array) -> bool:
     """Whether a matrix equals its transpose, and its gradient does."""
     return all(
         a.ndim == 2 and a.shape[0] == a.shape[1] and np.allclose(a, a.T, 1e-8, 1e-12)
@@ -282,7 +285,7 @@ def mirrored(x: Any, exact: Any) -> bool:
     )
 
 
-def folded(q: Quantity, exact: Any, found: Numeric) -> tuple[Any, Numeric]:
+def folded(q: Quantity, exact: Array, found: Numeric) -> tuple[Array, Numeric]:
     """Both gradients of a symmetric matrix, of what two entries get together.
 
     Cholesky reads one triangle, for both.
@@ -303,14 +306,14 @@ def at_kink(node: AnyNode) -> Any:
     return mask if np.any(mask) else None
 
 
-def at_slope(mask: Any, k: Any) -> Edit:
-    def edit(g: Any, call: RuleCall) -> Any:
+def at_slope(mask: Array, k: float) -> Edit:
+    def edit(g: Array, call: RuleCall) -> Array:
         return np.where(mask, k * g, call(g))
 
     return edit
 
 
-def conventions(q: Quantity, changes: Changes) -> tuple[Any, Any] | None:
+def conventions(q: Quantity, changes: Changes) -> tuple[Array, Array] | None:
     """The smallest and the largest answer that a choice of slope at kinks allows."""
     sides: list[dict[Edge, Edit]] = [{}, {}]
     for node, inside in q.part.inside.items():
@@ -355,7 +358,7 @@ def bases(
     q: Quantity,
     given: Sequence[Quantity],
     off: Sequence[Quantity],
-    values: dict[AnyNode, Any],
+    values: dict[AnyNode, Array],
     value_rows: Sequence[Quantity],
 ) -> Iterator[Base]:
     """The truth given the student's own values, the likeliest way to have used them first.
@@ -383,7 +386,7 @@ def bases(
         choices += [([p], []) for p in wrong] + [([p], links) for p in wrong if links]
         choices += [([], [p]) for p in links]
     choices = [(t, k) for t, k in choices if any(p in off for p in (*t, *k))]
-    seen: list[Any] = []
+    seen: list[Array] = []
     for chosen_values in [values, {}] if values else [{}]:
         for t, k in [*choices, ([], [])]:
             if not (t or k or chosen_values):
@@ -424,18 +427,18 @@ def _bridges(p: Quantity, links: Iterable[Quantity]) -> bool:
 
 
 def combine(
-    q: Quantity, totals: Sequence[Quantity], links: Sequence[Quantity], values: dict[AnyNode, Any]
+    q: Quantity, totals: Sequence[Quantity], links: Sequence[Quantity], values: dict[AnyNode, Array]
 ) -> Changes:
     """The changes that put hand values in place of what the rules give."""
     inject = {p.v: (lambda seed, p=p: pull(p, seed, p.hand)) for p in totals}
-    jumps: dict[AnyNode, list[tuple[AnyNode, Callable[[Any], Any]]]] = {}
+    jumps: dict[AnyNode, list[tuple[AnyNode, Callable[[Array], Array]]]] = {}
     for p in links:
         if not any(t.v in p.part.inside and t.v is not p.u for t in totals):
             jumps.setdefault(p.u, []).append((p.v, _difference(p)))
     return Changes(inject=inject, jumps=jumps, values=values)
 
 
-def _difference(p: Quantity) -> Callable[[Any], Any]:
+def _difference(p: Quantity) -> Callable[[Array], Array]:
     """What the student's link sends besides what the rules send already."""
     return lambda g: pull(p, g, p.hand) - p.part.flow(g)
 
@@ -444,19 +447,19 @@ def blur(
     q: Quantity,
     totals: Sequence[Quantity],
     links: Sequence[Quantity],
-    values: dict[AnyNode, Any],
-    value: Any,
+    values: dict[AnyNode, Array],
+    value: Array,
     part: Part | None = None,
-) -> Any:
+) -> Array:
     """How far half a unit in the last place of each value used moves the answer.
 
     Of arrays, whose entries are rounded up and down, 2.5 root mean squares over random signs.
     """
-    moved: Any = 0.0
+    moved: Array = 0.0
     for p in [*totals, *links]:
         if np.any(p.unit):
             patterns = [1.0] if p.hand.size == 1 else [signs(p.hand.shape, k) for k in range(6)]
-            squares: Any = 0.0
+            squares: Array = 0.0
             for pattern in patterns:
                 off = p.changed(hand=p.hand + pattern * p.unit / 2)
                 above, below = ([off if x is p else x for x in c] for c in (totals, links))

@@ -23,6 +23,7 @@ from minigrad.graph import AnyNode, backward_pass
 from minigrad.reading.names import Names
 from minigrad.tensor import Tensor
 from minigrad.tensor.door import wrap
+from minigrad.typing import Array
 
 OUTPUTS = (
     "L",
@@ -102,7 +103,7 @@ class Keys:
         self.output, self.call = output, call
         self.second: dict[tuple[AnyNode, AnyNode], AnyNode] = {}
         """Gradients that were recorded for second derivatives."""
-        self.values: dict[AnyNode, Any] = {}
+        self.values: dict[AnyNode, Array] = {}
         """Those of Tensors that keys name, which need not be in the graph of the output."""
         self.use(names)
 
@@ -162,7 +163,7 @@ class Keys:
             return self.noted(found)
         return found if hasattr(found, "parents") else None
 
-    def lookup(self, text: str) -> Any:
+    def lookup(self, text: str) -> Array | None:
         """The value of a variable, or of a path such as ``params['W']`` or ``net.hidden.b``."""
         try:
             part: Any = ast.parse(text, mode="eval").body

@@ -19,6 +19,7 @@ from minigrad.derivation.keys import Key
 from minigrad.derivation.values import Hand, flattenings
 from minigrad.derivation.walk import Edge, Graph, Part, shape_of, size_of
 from minigrad.graph import AnyNode
+from minigrad.typing import Array
 
 Pairs = tuple[tuple[int, int], ...]
 
@@ -55,11 +56,11 @@ class Quantity:
     kind: str
     u: AnyNode
     v: AnyNode
-    hand: Any
-    unit: Any
+    hand: Array
+    unit: Array
     rate: float = 0.0
     index: Any = None
-    implied: Any = 0.0
+    implied: Array = 0.0
     spacing: float = 0.0
     layout: str = "gradient"
     pairs: Pairs = ()
@@ -190,7 +191,7 @@ class Quantity:
         if layout is None:
             yield from self.transposed("in denominator layout: the transposed Jacobian")
 
-    def alike(self, hand: Any) -> dict[str, Any]:
+    def alike(self, hand: Array) -> dict[str, Array]:
         """The unit for a hand value that was rearranged; of mixed units the largest."""
         return {
             "hand": hand,
@@ -207,7 +208,7 @@ class Quantity:
             how = f"flattened {way}" if way else f"shape {self.hand.shape} for {shape}"
             yield self.rearranged(hand, how, order="F" if way.startswith("col") else "C")
 
-    def rearranged(self, hand: Any, note: str, order: Any = "C") -> Quantity:
+    def rearranged(self, hand: Array, note: str, order: Any = "C") -> Quantity:
         unit, implied = (
             np.broadcast_to(x, self.hand.shape).reshape(hand.shape, order=order)
             for x in (self.unit, self.implied)
@@ -260,7 +261,7 @@ def pairings(u: tuple[int, ...], v: tuple[int, ...]) -> Iterator[Pairs]:
                     yield tuple(zip(left, right, strict=True))
 
 
-def orders(hand: Any, axes: list[int], shape: tuple[int, ...]) -> Iterator[Any]:
+def orders(hand: Array, axes: list[int], shape: tuple[int, ...]) -> Iterator[Array]:
     """``hand`` with its axes in the order of ``shape``: the batch may have been first or last."""
     yield hand
     for target in ([*range(len(axes))], [*range(hand.ndim - len(axes), hand.ndim)]):

@@ -13,6 +13,7 @@ from minigrad.derivation.diagnosis import Diagnosis
 from minigrad.derivation.judges import Error
 from minigrad.reading.pages import narrow, piece, quoted
 from minigrad.reading.wording import columns, padded, printed, visible
+from minigrad.typing import Array
 
 NOISE = 1e-12
 """A relative error that is shown as none."""
@@ -47,13 +48,13 @@ class Row:
 
     quantity: str
     hand: Any
-    autodiff: Any
-    numeric: Any
+    autodiff: Array | None
+    numeric: Array | None
     error: Error
     verdict: str
     diagnosis: Diagnosis | None = None
     note: str = ""
-    direction: Any = None
+    direction: Array | None = None
     agrees: bool = True
 
     @property
@@ -246,12 +247,12 @@ class Report:
         )
 
 
-def as_number(x: Any) -> Any:
+def as_number(x: Array) -> Array:
     """A number where there is one, else the array."""
     return float(x) if np.ndim(x) == 0 else np.asarray(x)
 
 
-def worst(hand: Any, truth: Any) -> Error:
+def worst(hand: Array, truth: Array) -> Error:
     """The entry that is farthest off."""
     if np.shape(hand) != np.shape(truth):
         return Error(float("nan"), float("nan"), ())

@@ -34,6 +34,7 @@ from minigrad.derivation.vocabulary import Vocabulary
 from minigrad.derivation.walk import Edge, Edit, Graph
 from minigrad.graph import AnyNode
 from minigrad.reading.names import Names
+from minigrad.typing import Array
 
 CHANCE = 0.012
 """How likely a wrong cause may be to agree with the digits given by accident."""
@@ -52,7 +53,7 @@ UNITS = [(np.pi / 180, "degrees where radians belong"), (180 / np.pi, "degrees f
 together: ContextVar[list[float]] = ContextVar("together", default=[float("inf")])  # noqa: B039
 """How much walking all searches that are done for one report may still cost."""
 
-Judge = Callable[[Any], bool]
+Judge = Callable[[Array], bool]
 Finding = tuple[tuple[str, ...], str]
 
 
@@ -94,7 +95,7 @@ class Search(Vocabulary):
     lengths: list[int]
     sieve: Sieve | None
 
-    def __init__(self, q: Quantity, base: Base, names: Names, close: Judge, slack: Any) -> None:
+    def __init__(self, q: Quantity, base: Base, names: Names, close: Judge, slack: Array) -> None:
         self.q = q
         self.base = base
         super().__init__(names)
@@ -128,10 +129,10 @@ class Search(Vocabulary):
 
     # --- what is left between a candidate and the hand value -----------------------------
 
-    def rest(self, value: Any, direct: bool = False) -> Finding | None:
+    def rest(self, value: Array, direct: bool = False) -> Finding | None:
         """The further slips, none at best, that turn ``value`` into the hand value."""
         hand = self.q.hand
-        turned: list[tuple[tuple[str, ...], str, Any]] = [((), "", value)]
+        turned: list[tuple[tuple[str, ...], str, Array]] = [((), "", value)]
         if value.ndim >= 2:
             words = "it is transposed"
             turned += [(("transposed",), words, v) for v in transposes(value, self.q.layout)]
@@ -145,11 +146,11 @@ class Search(Vocabulary):
                 return (*kinds, *more[0]), join(words, more[1])
         return None
 
-    def hopeful(self, value: Any) -> bool:
+    def hopeful(self, value: Array) -> bool:
         """Whether a large array may be the hand value times a number."""
         return self.sieve is None or self.sieve.passes(self.sieve.along(value), self.factors_known)
 
-    def ratio(self, value: Any) -> Finding | None:
+    def ratio(self, value: Array) -> Finding | None:
         """The number of a person's making that ``value`` is off by."""
         hand = self.q.hand
         r = multiple(hand, value) if np.any(hand) else None
@@ -165,7 +166,7 @@ class Search(Vocabulary):
         return None
 
     @cached_property
-    def factors_known(self) -> Any:
+    def factors_known(self) -> Array:
         return np.array([k for k, *_ in self.numbers])
 
     @cached_property
@@ -243,12 +244,12 @@ class Search(Vocabulary):
         """Whether there is room for two slips at once."""
         return 50 * self.tried < self.room
 
-    def convincing(self, value: Any) -> bool:
+    def convincing(self, value: Array) -> bool:
         """Whether so few were tried that agreement is no accident, or it is to the last digit."""
         alike = value.shape == self.q.hand.shape
         return self.tried <= self.room or (alike and np.allclose(self.q.hand, value, 1e-12, 0))
 
-    def same(self, value: Any) -> bool:
+    def same(self, value: Array) -> bool:
         """Whether a slip changes nothing here."""
         base = self.base.value
         return value.shape == base.shape and np.allclose(value, base, rtol=1e-9, atol=0)
@@ -268,8 +269,8 @@ class Search(Vocabulary):
             return None
 
     def seen_values(
-        self, values: dict[AnyNode, Any], edits: Mapping[Edge, Edit] = MappingProxyType({})
-    ) -> Any:
+        self, values: dict[AnyNode, Array], edits: Mapping[Edge, Edit] = MappingProxyType({})
+    ) -> Array:
         """The answer when rules see other values of some nodes; None where they do not fit."""
         try:
             edits = {**self.base.changes.edits, **edits}
@@ -302,11 +303,11 @@ class Search(Vocabulary):
         return found
 
     @cached_property
-    def parts(self) -> list[tuple[Segment, Any]]:
+    def parts(self) -> list[tuple[Segment, Array]]:
         """What parallel parts contribute; those that all passes through are left out."""
         if self.base.changes.jumps or len(self.segments) < 2:
             return []
-        found: list[tuple[Segment, Any]] = []
+        found: list[tuple[Segment, Array]] = []
         start, base = self.graph.steps, self.base.value
         for segment in self.sifted_segments():
             if self.graph.steps - start > self.left / SHARE:
@@ -348,7 +349,7 @@ class Search(Vocabulary):
 
     # --- the slips -----------------------------------------------------------------------
 
-    def unsummed(self) -> Iterator[tuple[Any, str]]:
+    def unsummed(self) -> Iterator[tuple[Array, str]]:
         """The hand value of another shape, with the sums taken that it may lack."""
         hand = self.q.hand
         for axes in axis_sets(hand.ndim):
@@ -357,7 +358,7 @@ class Search(Vocabulary):
                 if total.shape == self.base.value.shape:
                     yield total, f"the sum over {axis_words(axes)} is missing"
 
-    def oversummed(self) -> Iterator[tuple[Any, str]]:
+    def oversummed(self) -> Iterator[tuple[Array, str]]:
         """The truth, summed or averaged where nothing is to be."""
         value = self.base.value
         for axes in axis_sets(value.ndim):
@@ -371,7 +372,7 @@ class Search(Vocabulary):
                     yield total, f"it is summed {over}, where {what[0]} belongs"
                     yield total / n, f"it is averaged {over}, where {what[1]} belongs"
 
-    def summed_elsewhere(self) -> Iterator[tuple[Any, str]]:
+    def summed_elsewhere(self) -> Iterator[tuple[Array, str]]:
         """What arrives where the quantity was broadcast, summed over other axes."""
         for node, i in self.edges:
             op, g = node.op, self.gradients.get(node)
@@ -389,12 +390,12 @@ class Search(Vocabulary):
                     words = f"it is summed over {axis_words(axes)}"
                     yield total, f"{words} where {axis_words(right)} belongs"
 
-    def with_hand(self, hand: Any) -> Search:
+    def with_hand(self, hand: Array) -> Search:
         """The same search for another hand value."""
         q = self.q.changed(hand=hand, unit=np.zeros(hand.shape))
         peak = min(1.0, float(np.max(np.abs(self.base.value), initial=0.0)))
 
-        def close(value: Any) -> bool:
+        def close(value: Array) -> bool:
             return bool(np.allclose(hand, value, rtol=1e-5, atol=1e-9 * peak))
 
         return Search(q, self.base, self.names, close, np.asarray(1e-5 * np.abs(hand)))
@@ -403,11 +404,11 @@ class Search(Vocabulary):
         """Whether the hand value, of another shape than expected, is ``value``."""
         return bool(np.allclose(self.q.hand, value, rtol=1e-6, atol=float(np.max(self.slack))))
 
-    def jumped(self, m: AnyNode, t: AnyNode, make: Callable[[Any, Any], Any]) -> Any:
+    def jumped(self, m: AnyNode, t: AnyNode, make: Callable[[Array, Array], Array]) -> Array:
         """The answer when something else passes from ``m`` to ``t``."""
         part = self.graph.between(m, t)
 
-        def sent(g: Any) -> Any:
+        def sent(g: Array) -> Array:
             through = part.flow(g)
             return make(g, through) - through
 

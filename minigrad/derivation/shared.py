@@ -14,8 +14,9 @@ from minigrad.derivation.search import together
 from minigrad.derivation.walk import Changes, Edge, Edit
 from minigrad.graph import AnyNode
 from minigrad.reading.names import Names
+from minigrad.typing import Array
 
-Close = Callable[[Quantity, Any], bool]
+Close = Callable[[Quantity, Array], bool]
 
 
 @dataclass

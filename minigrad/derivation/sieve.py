@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 
@@ -13,6 +12,7 @@ from minigrad.derivation.quantities import Quantity
 from minigrad.derivation.walk import Edge, Edit, RuleCall, shape_of
 from minigrad.graph import AnyNode
 from minigrad.ops.shape import unbroadcast
+from minigrad.typing import Array
 
 
 class Sieve:
@@ -28,30 +28,30 @@ class Sieve:
 
     def __init__(self, q: Quantity, base: Base) -> None:
         self.q, self.base = q, base
-        self.d: Any = signs(base.value.shape)
+        self.d: Array = signs(base.value.shape)
         hands = [q.hand, *(transposes(q.hand, q.layout) if q.hand.ndim > 1 else [])]
         targets = [abs(self.along(h)) for h in hands if h.shape == self.d.shape]
-        self.targets: Any = np.array(targets)[:, None]
+        self.targets: Array = np.array(targets)[:, None]
         self.slack: float = 2e-3 * float(np.linalg.norm(q.hand)) + float(np.linalg.norm(q.unit))
         self.here: float = self.along(base.value)
         self._through: dict[Edge, float] = {}
 
-    def along(self, value: Any) -> float:
+    def along(self, value: Array) -> float:
         return float(np.vdot(self.d, value)) if value.shape == self.d.shape else np.nan
 
-    def passes(self, p: float, factors: Any) -> bool:
+    def passes(self, p: float, factors: Array) -> bool:
         """Whether an array with this projection may be the hand value, up to a factor."""
         return not np.isfinite(p) or bool(
             np.any(np.abs(self.targets - abs(p) * factors) <= self.slack)
         )
 
     @cached_property
-    def walk(self) -> tuple[dict[AnyNode, Any], dict[AnyNode, Any]] | None:
+    def walk(self) -> tuple[dict[AnyNode, Array], dict[AnyNode, Array]] | None:
         """What arrives at each node, and how each moves; None where walks do not add up."""
         q, changes, graph = self.q, self.base.changes, self.q.graph
         if q.layout == "jacobian" or q.layout == "local" or changes.jumps or changes.values:
             return None
-        arrived: dict[AnyNode, Any] = {}
+        arrived: dict[AnyNode, Array] = {}
         q.part.flow(np.ones(graph.shape(q.u))[()], changes, arrived=arrived)
         x = np.asarray(graph.values[q.v], float)
         h = 1e-6 * max(0.1, float(np.max(np.abs(x))))
@@ -69,7 +69,7 @@ class Sieve:
             return None
         call = RuleCall(node, i, node.ans, node.args)
 
-        def moves(c: Any) -> float:
+        def moves(c: Array) -> float:
             whole = unbroadcast(np.asarray(c), shape_of(node.args[i]))
             known = not np.iscomplexobj(whole)
             return float(np.vdot(whole, tangents[parent])) if known else np.nan
@@ -80,7 +80,7 @@ class Sieve:
         return self._through[edge] + (0.0 if new is None else moves(new))
 
 
-def transposes(value: Any, layout: str) -> Iterator[Any]:
+def transposes(value: Array, layout: str) -> Iterator[Array]:
     """The ways to transpose an array or a Jacobian."""
     yield value.T
     if value.ndim > 2:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
 
@@ -25,7 +24,7 @@ RATES = (
 """What learning rates are called; the latter are other things as often."""
 
 
-def signal(text: str, called: Mapping[str, AnyNode | None], nodes: Any) -> AnyNode | None:
+def signal(text: str, called: Mapping[str, AnyNode | None], nodes: set[AnyNode]) -> AnyNode | None:
     """What ``δ2`` is the derivative by: what the activation of layer 2 is taken of.
 
     Parameters

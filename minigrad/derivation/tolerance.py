@@ -14,6 +14,7 @@ from minigrad.derivation.judges import (
 from minigrad.derivation.quantities import Quantity
 from minigrad.derivation.walk import Graph
 from minigrad.tensor import Tensor
+from minigrad.typing import Array
 
 CHECK = "check_derivation"
 LAYOUTS = (None, "numerator", "denominator")
@@ -70,7 +71,7 @@ class Tolerance:
     spacing: float
     """Relative spacing of the coarsest type in the graph."""
 
-    def truth(self, q: Quantity) -> Any:
+    def truth(self, q: Quantity) -> Array:
         """The derivative by autodiff; a single number may stand for equal entries."""
         plain = q.layout == "gradient" and q.kind == "derivative"
         exact = self.graph.gradients(q.u).get(q.v) if plain else None
@@ -85,10 +86,10 @@ class Tolerance:
             q.implied = np.full(exact.shape, np.max(q.implied))
         return exact
 
-    def near(self, q: Quantity, truth: Any) -> bool:
+    def near(self, q: Quantity, truth: Array) -> bool:
         return self.close(q.rounded_off, truth)
 
-    def close(self, q: Quantity, value: Any, blur: Any = 0.0) -> bool:
+    def close(self, q: Quantity, value: Array, blur: Array = 0.0) -> bool:
         """Whether the hand value is ``value``, to the digits that it has."""
         hand = q.hand
         if hand.shape != value.shape:
@@ -121,7 +122,7 @@ class Tolerance:
             gap = evaluate(q, self.graph.coarsely(q.part.inside, tried)) - evaluate(q)
         return 30 * float(np.max(np.abs(gap), initial=0.0)) * spacing / tried
 
-    def exactly(self, q: Quantity, value: Any) -> bool:
+    def exactly(self, q: Quantity, value: Array) -> bool:
         if self.close(q.changed(unit=np.zeros(q.hand.shape)), value):
             return True
         spacing = max(self.spacing, q.spacing)
@@ -129,7 +130,7 @@ class Tolerance:
             return False
         return bool(np.all(np.abs(q.hand - value) <= self.noise(q, spacing)))
 
-    def printed(self, q: Quantity, exact: Any) -> Any:
+    def printed(self, q: Quantity, exact: Array) -> Array:
         """The unit of ``q``, floats of few digits taken for printed figures.
 
         Where the truth has few digits itself nobody would have rounded it, and where an

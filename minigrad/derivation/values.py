@@ -20,6 +20,7 @@ import numpy as np
 from minigrad.derivation.formulas.functions import NoFormula
 from minigrad.derivation.formulas.grammar import parsed, value_of
 from minigrad.tensor import Tensor
+from minigrad.typing import Array
 
 NOTHING_WRITTEN = {"", "?", "-", "–", "—", "n/a", "na", "none", "nil", "todo", "tbd", "...", "…"}
 COARSE = {"float16": 1e-3, "bfloat16": 8e-3, "float32": 1.2e-7, "complex64": 1.2e-7}
@@ -301,7 +302,7 @@ def pasted(text: str) -> Hand:
 # --- digits ----------------------------------------------------------------------------
 
 
-def shortness(hand: Any, spacing: float) -> Any:
+def shortness(hand: Array, spacing: float) -> Array:
     """One in the last place of floats that are written with few digits; else 0.
 
     All entries of an array are written to the same decimal place, or to the same number of
@@ -336,7 +337,7 @@ def shortness(hand: Any, spacing: float) -> Any:
     )
 
 
-def declared(hand: Any, digits: int) -> Any:
+def declared(hand: Array, digits: int) -> Array:
     """One in the last place of numbers of which ``digits`` significant ones were kept."""
     capped = np.array([_unit(x, digits, 2) for x in hand.ravel()], float)
     if hand.size > 1:  # entries of one array are often written to the same decimal place
@@ -345,7 +346,7 @@ def declared(hand: Any, digits: int) -> Any:
     return capped.reshape(hand.shape)
 
 
-def whole(hand: Any, unit: Any) -> Any:
+def whole(hand: Array, unit: Array) -> Array:
     """Units where ``0``, and ``1`` among decimals, are not read as rounded to whole numbers."""
     decimals = (unit < 1) & (unit > 0) & (hand != 0)
     if not np.any(decimals):
@@ -369,7 +370,7 @@ def _unit(x: float, digits: int, least: int) -> float:
     return float(10.0 ** (exponent - min(digits, max(written, least)) + 1))
 
 
-def significant(hand: Any, unit: Any) -> int:
+def significant(hand: Array, unit: Array) -> int:
     """The smallest number of significant digits that entries of ``hand`` have."""
     some = (unit > 0) & (hand != 0) & np.isfinite(hand)
     if not np.any(some):
@@ -379,7 +380,7 @@ def significant(hand: Any, unit: Any) -> int:
     )
 
 
-def flattenings(hand: Any, shape: tuple[int, ...]) -> Iterator[tuple[Any, str]]:
+def flattenings(hand: Array, shape: tuple[int, ...]) -> Iterator[tuple[Array, str]]:
     """``hand`` in ``shape`` where only axes of length 1 differ, or where it was flattened."""
     lengths = [n for n in hand.shape if n != 1]
     if lengths == [n for n in shape if n != 1]:

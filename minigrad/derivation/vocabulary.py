@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -16,6 +16,10 @@ from minigrad.derivation.walk import Edge, Graph, RuleCall, size_of
 from minigrad.derivation.words import Words
 from minigrad.graph import AnyNode
 from minigrad.reading.names import named_values
+from minigrad.typing import Array
+
+if TYPE_CHECKING:
+    pass
 
 
 class Vocabulary(Words):
@@ -40,7 +44,7 @@ class Vocabulary(Words):
     numbers_only: bool
 
     @cached_property
-    def gradients(self) -> dict[AnyNode, Any]:
+    def gradients(self) -> dict[AnyNode, Array]:
         """The derivatives of ``u`` by all nodes that it was computed from."""
         u = self.q.u
         if size_of(self.graph.values[u]) != 1:
@@ -48,7 +52,7 @@ class Vocabulary(Words):
         return self.graph.gradients(u)
 
     @cached_property
-    def roles(self) -> set[tuple[Any, int]]:
+    def roles(self) -> set[tuple[tuple[Hashable, ...], int]]:
         """Which values play which parts, by their identity."""
         return {(role(n, k), id(a)) for n in self.graph.nodes for k, a in enumerate(n.args)}
 
@@ -103,9 +107,9 @@ class Vocabulary(Words):
             return named is not None or np.size(other) > 1 or not is_simple(float(np.sum(other)))
         return True
 
-    def factors(self) -> Iterator[tuple[str, Any]]:
+    def factors(self) -> Iterator[tuple[str, Array]]:
         """Local derivatives of the graph, named; plain numbers left to ``factor``."""
-        seen: list[Any] = []
+        seen: list[Array] = []
         for node in reversed(self.graph.nodes):
             if node.op is None or not node.op.elementwise or node.op in BLIND:
                 continue
@@ -123,7 +127,7 @@ class Vocabulary(Words):
                 seen.append(d)
                 yield self.factor_name((node, i)), d
 
-    def values(self) -> Iterator[tuple[str, Any]]:
+    def values(self) -> Iterator[tuple[str, Array]]:
         """Values that may have been taken for another: named ones, and all of small graphs."""
         every = len(self.graph.nodes) <= 60 and not np.any(self.q.unit)
         for node in self.graph.nodes:
@@ -132,7 +136,7 @@ class Vocabulary(Words):
             usable = value is not None and type(value) is not tuple and node is not self.q.u
             if usable and (known or every):
                 yield self.describe(node), value
-        seen: set[Any] = set()
+        seen: set[float] = set()
         for node in self.graph.nodes:
             for i, (arg, parent) in enumerate(zip(node.args, node.parents, strict=True)):
                 same = arg if isinstance(arg, int | float) else id(arg)
@@ -151,7 +155,7 @@ class Vocabulary(Words):
                     seen.add(abs(float(x)))
                     yield name, float(x)
 
-    def arrays_beside(self) -> Iterator[tuple[str, Any]]:
+    def arrays_beside(self) -> Iterator[tuple[str, Array]]:
         """Arrays of the caller that take no part in the computation, nor were handed in."""
         used = [a for n in self.graph.nodes for a in n.args if isinstance(a, np.ndarray)]
         used += [p.hand for p in [self.q, *self.given]]
@@ -161,14 +165,14 @@ class Vocabulary(Words):
                 if plain and not any(np.array_equal(x, u) for u in used):
                     yield name, np.asarray(x, float)
 
-    def named_values(self) -> Iterator[tuple[str, Any]]:
+    def named_values(self) -> Iterator[tuple[str, Array]]:
         """Values that the user has a name for, constants left out."""
         for node in self.graph.nodes:
             value = self.graph.values.get(node)
             if self.names.known(node) and value is not None and type(value) is not tuple:
                 yield self.names.of(node), value
 
-    def others(self) -> Iterator[tuple[str, Any]]:
+    def others(self) -> Iterator[tuple[str, Array]]:
         """Gradients that may have been taken for values: derived before, or of named nodes.
 
         The one that is asked for is none of them: it does not explain itself.
@@ -181,7 +185,7 @@ class Vocabulary(Words):
                 yield f"d{self.names.of(self.q.u)}/d{self.names.of(node)}", g
 
 
-def role(node: AnyNode, k: int) -> tuple[Any, ...]:
+def role(node: AnyNode, k: int) -> tuple[Hashable, ...]:
     """The part that an argument plays: in which operation, and whether it is a parameter."""
     leaf = [p is not None and p.op is None for p in node.parents]
     return (node.op, leaf[k], len(leaf) > 1 and any(leaf))

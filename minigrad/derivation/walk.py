@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from minigrad.graph import AnyNode, ancestors, fit, routes
+from minigrad.typing import Array
 
 SEED = 12
 Edge = tuple[AnyNode, int]
@@ -36,13 +37,13 @@ class Graph:
         Those that are graded.
     """
 
-    def __init__(self, roots: Iterable[AnyNode], given: Mapping[AnyNode, Any]) -> None:
+    def __init__(self, roots: Iterable[AnyNode], given: Mapping[AnyNode, Array]) -> None:
         found: set[AnyNode] = set()
         for root in roots:
             if root not in found:
                 found |= ancestors(root)
         self.nodes: list[AnyNode] = sorted(found, key=lambda n: n.seq)
-        self.values: dict[AnyNode, Any] = dict(given)
+        self.values: dict[AnyNode, Array] = dict(given)
         self.users: dict[AnyNode, list[Edge]] = {n: [] for n in self.nodes}
         for node in self.nodes:
             if node.op is not None:
@@ -55,8 +56,8 @@ class Graph:
         self.steps = 0
         self._parts: dict[tuple[AnyNode, AnyNode], Part] = {}
         self._below: dict[AnyNode, set[AnyNode]] = {}
-        self._gradients: dict[AnyNode, dict[AnyNode, Any]] = {}
-        self._rounded: dict[tuple[AnyNode, float], dict[AnyNode, Any]] = {}
+        self._gradients: dict[AnyNode, dict[AnyNode, Array]] = {}
+        self._rounded: dict[tuple[AnyNode, float], dict[AnyNode, Array]] = {}
 
     def shape(self, node: AnyNode) -> tuple[int, ...]:
         return shape_of(self.values[node])
@@ -106,13 +107,13 @@ class Graph:
         self._rounded.clear()
         self._below.clear()
 
-    def gradients(self, u: AnyNode) -> dict[AnyNode, Any]:
+    def gradients(self, u: AnyNode) -> dict[AnyNode, Array]:
         """What arrives at each node that ``u`` was computed from, when 1 starts there."""
         if u not in self._gradients:
             self._gradients[u] = self._arrivals(u, NOTHING)
         return self._gradients[u]
 
-    def rounded(self, u: AnyNode, spacing: float) -> dict[AnyNode, Any]:
+    def rounded(self, u: AnyNode, spacing: float) -> dict[AnyNode, Array]:
         """The gradients where every number is as good as a type of that relative spacing.
 
         What cancels is only as good as the numbers that it is computed from.
@@ -128,14 +129,14 @@ class Graph:
         """
         rng = np.random.default_rng(SEED)
 
-        def edit(g: Any, call: RuleCall) -> Any:
+        def edit(g: Array, call: RuleCall) -> Array:
             return coarse(call(coarse(g, spacing, rng)), spacing, rng)
 
         values = {n: coarse(v, spacing, rng) for n, v in self.values.items()}
         edges = {(n, i): edit for n in nodes for i in range(len(n.parents))}
         return Changes(edges, values=values)
 
-    def _arrivals(self, u: AnyNode, changes: Changes) -> dict[AnyNode, Any]:
+    def _arrivals(self, u: AnyNode, changes: Changes) -> dict[AnyNode, Array]:
         below, nodes = {u}, {}
         for node in reversed(self.nodes):
             if node in below and node.op is not None:
@@ -144,7 +145,7 @@ class Graph:
                     if p is not None and node.op.rule(i) is not None
                 ]  # fmt: skip
                 below.update(node.parents[i] for i in nodes[node])  # type: ignore[misc]
-        arrived: dict[AnyNode, Any] = {}
+        arrived: dict[AnyNode, Array] = {}
         seed = np.ones(self.shape(u))[()]
         Part(self, u, self.nodes[0], nodes).flow(seed, changes, arrived=arrived)
         return arrived
@@ -165,7 +166,7 @@ class Graph:
             return float(v.seq)
         return min((user.seq for user, _ in self.users.get(v, ())), default=v.seq) - 0.5
 
-    def replay(self, changed: Mapping[AnyNode, Any]) -> dict[AnyNode, Any]:
+    def replay(self, changed: Mapping[AnyNode, Array]) -> dict[AnyNode, Array]:
         """Values after ``changed``: what depends on them, computed again, oldest first."""
         new = dict(changed)
         for node in self.nodes:
@@ -177,12 +178,12 @@ class Graph:
         return new
 
 
-def shape_of(x: Any) -> tuple[int, ...]:
+def shape_of(x: Array) -> tuple[int, ...]:
     """The shape of a value; several results together have none."""
     return () if type(x) is tuple else tuple(np.shape(x))
 
 
-def size_of(x: Any) -> int:
+def size_of(x: Array) -> int:
     """How many entries a value has, several results together."""
     return sum(map(size_of, x)) if type(x) is tuple else int(np.size(x))
 
@@ -193,10 +194,10 @@ class RuleCall:
 
     node: AnyNode
     i: int
-    ans: Any
-    args: tuple[Any, ...]
+    ans: Array
+    args: tuple[Array, ...]
 
-    def __call__(self, g: Any, ans: Any = None, args: Sequence[Any] | None = None) -> Any:
+    def __call__(self, g: Array, ans: Any = None, args: Sequence[Any] | None = None) -> Array:
         op: Any = self.node.op
         rule = op.rule(self.i)
         ans = self.ans if ans is None else ans
@@ -204,7 +205,7 @@ class RuleCall:
         return without_nothing(g, c)
 
 
-def without_nothing(g: Any, c: Any) -> Any:
+def without_nothing(g: Array, c: Array) -> Array:
     """What a rule gives, with 0 where nothing arrives at an infinite slope."""
     real = isinstance(c, np.ndarray | np.floating) and c.dtype.kind == "f"
     if not real or not np.isnan(c).any() or np.shape(g) != np.shape(c):
@@ -212,7 +213,7 @@ def without_nothing(g: Any, c: Any) -> Any:
     return np.where((np.asarray(g) == 0) & np.isnan(c), 0.0, c)[()]
 
 
-Edit = Callable[[Any, RuleCall], Any]
+Edit = Callable[[Array, RuleCall], Array]
 """What passes back through an edge instead: from the gradient that arrives and the rule."""
 
 
@@ -233,11 +234,11 @@ class Changes:
     """
 
     edits: Mapping[Edge, Edit] = field(default_factory=dict)
-    inject: Mapping[AnyNode, Callable[[Any], Any]] = field(default_factory=dict)
-    jumps: Mapping[AnyNode, list[tuple[AnyNode, Callable[[Any], Any]]]] = field(
+    inject: Mapping[AnyNode, Callable[[Array], Array]] = field(default_factory=dict)
+    jumps: Mapping[AnyNode, list[tuple[AnyNode, Callable[[Array], Array]]]] = field(
         default_factory=dict
     )
-    values: Mapping[AnyNode, Any] = field(default_factory=dict)
+    values: Mapping[AnyNode, Array] = field(default_factory=dict)
 
 
 NOTHING = Changes()
@@ -263,7 +264,7 @@ class Part:
     def forward(self) -> list[AnyNode]:
         return list(reversed(self.inside))
 
-    def moved(self, x: Any) -> Any:
+    def moved(self, x: Array) -> Array:
         """The value of ``u``, were ``x`` that of ``v``: the graph replayed from there."""
         if self.plan is None:
             self.plan = [
@@ -290,7 +291,7 @@ class Part:
         shape = self.graph.shape(self.v)
         return self.elementwise and all(self.graph.shape(n) == shape for n in self.inside)
 
-    def along(self, x: Any, held: Iterable[AnyNode] = ()) -> dict[AnyNode, Any]:
+    def along(self, x: Array, held: Iterable[AnyNode] = ()) -> dict[AnyNode, Array]:
         """The values of all nodes, were ``x`` that of ``v`` and those in ``held`` kept."""
         new = {self.v: x}
         for node in self.forward:
@@ -304,11 +305,11 @@ class Part:
 
     def flow(
         self,
-        seed: Any,
+        seed: Array,
         changes: Changes = NOTHING,
         fitted: bool = True,
-        arrived: dict[AnyNode, Any] | None = None,
-    ) -> Any:
+        arrived: dict[AnyNode, Array] | None = None,
+    ) -> Array:
         """The gradient that reaches ``v`` when ``seed`` starts at ``u``.
 
         Parameters
@@ -318,7 +319,7 @@ class Part:
         arrived : dict, optional
             Is filled with what reaches each node.
         """
-        pending: dict[AnyNode, Any] = {self.u: seed}
+        pending: dict[AnyNode, Array] = {self.u: seed}
         values = changes.values
         needed = {n for n, _ in self.active(changes.inject)} if changes.inject else self.inside
         for node, inside in self.inside.items():
@@ -379,7 +380,7 @@ class Part:
         return list(islice(found, limit))
 
 
-def coarse(value: Any, spacing: float, rng: np.random.Generator) -> Any:
+def coarse(value: Array, spacing: float, rng: np.random.Generator) -> Array:
     """``value`` with errors such as a type of that spacing makes."""
     if isinstance(value, tuple | dict) or np.asarray(value).dtype.kind != "f":
         return value

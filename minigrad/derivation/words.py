@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import re
 import unicodedata
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from typing import Any, TypeVar, cast
 
 import numpy as np
@@ -45,7 +45,7 @@ class Words:
 
     def __init__(self, names: Names) -> None:
         self.names = names
-        self._said: dict[Any, str] = {}
+        self._said: dict[Hashable, str] = {}
 
     @remembered
     def operand(self, node: AnyNode, i: int) -> str:

@@ -48,6 +48,7 @@ from minigrad.errors import is_user, label
 from minigrad.graph import ancestors
 from minigrad.reading.names import Scope
 from minigrad.tensor import Tensor, wrap
+from minigrad.typing import Function
 
 UPSTREAM = re.compile(r"d[A-Za-z_]\w*|d|g|delta\w*|.*grad\w*|upstream\w*|out_?bar|top_diff")
 HELPERS = 200
@@ -263,7 +264,7 @@ class Check:
                 for n, a in zip(self.names, self.args, strict=False)]  # fmt: skip
         return args, refilled(self.student.instance, "self", counts, make, kinds=kinds)
 
-    def total(self, runs: Runs) -> Callable[..., Any]:
+    def total(self, runs: Runs) -> Function:
         """The sum of the outputs times what comes from above, by the values of the inputs."""
         seeds = list(runs.upstream.values())
 

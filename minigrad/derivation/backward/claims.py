@@ -16,6 +16,7 @@ from minigrad.derivation.backward.flows import Edge, close
 from minigrad.derivation.backward.room import broadcasts
 from minigrad.derivation.backward.watch import Event
 from minigrad.graph import AnyNode
+from minigrad.typing import Array
 
 VAGUEST = ("other", "entries")
 """Causes that say no more than that something is wrong."""
@@ -44,7 +45,7 @@ class Claim:
 
     path: str
     events: list[Event]
-    value: Any
+    value: Array
     node: AnyNode
     line: int
     order: int
@@ -73,7 +74,7 @@ class Claim:
         )
 
 
-def reshaped(value: Any, truth: Any) -> Any:
+def reshaped(value: Array, truth: Array) -> Array:
     """``value`` in the shape of ``truth``, where it was only divided into other axes."""
     shape = np.shape(truth)
     if np.ndim(value) == 0 and shape:  # it is the same for all entries
@@ -84,7 +85,7 @@ def reshaped(value: Any, truth: Any) -> Any:
     return moved if np.ndim(value) != len(shape) or close(moved, truth) else value
 
 
-def widened(value: Any, truth: Any) -> Any:
+def widened(value: Array, truth: Array) -> Array:
     """``value`` as it is broadcast in its use, where it is right so."""
     if np.shape(value) == np.shape(truth) or not broadcasts(np.shape(value), np.shape(truth)):
         return value
@@ -102,7 +103,7 @@ def apart(claims: list[Claim]) -> list[Claim]:
     return kept
 
 
-def all_apart(sets: list[set[Any]]) -> bool:
+def all_apart(sets: list[set[AnyNode]]) -> bool:
     """Whether each set that is not empty can have an element of its own."""
     sets = [x for x in sets if x]
     return all(

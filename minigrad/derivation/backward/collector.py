@@ -27,8 +27,8 @@ class Collector:
     namer: Namer
     aliases: dict[str, str]
     flows: Flows
-    named: set[Any]
-    inputs: list[Any]
+    named: set[AnyNode]
+    inputs: list[AnyNode]
 
     def __init__(self, runs: Runs, namer: Namer, aliases: dict[str, str], flows: Flows) -> None:
         self.runs, self.namer, self.aliases, self.flows = runs, namer, aliases, flows
@@ -480,7 +480,7 @@ class Collector:
         return kept
 
 
-def returned_as(statement: Any, answer: Any, value: Any) -> ast.expr | None:
+def returned_as(statement: ast.stmt, answer: Any, value: Any) -> ast.expr | None:
     """The expression of one of the values that a statement returns."""
     tree = statement.value if isinstance(statement, ast.Return) else None
     if not (isinstance(tree, ast.Tuple) and isinstance(answer, tuple)):

@@ -8,7 +8,6 @@ import itertools
 import operator
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
 
 from minigrad.derivation.formulas.grammar import written
 from minigrad.derivation.formulas.repairs import (
@@ -22,9 +21,10 @@ from minigrad.derivation.formulas.repairs import (
     operations,
     places,
 )
+from minigrad.typing import Shape
 
 
-def forgotten(f: ast.expr, unread: Sequence[str], shapes: Mapping[str, Any]) -> Iterator[Repair]:
+def forgotten(f: ast.expr, unread: Sequence[str], shapes: Mapping[str, Shape]) -> Iterator[Repair]:
     """A variable that nothing reads, where something else stands, or as a factor."""
     spots = places(f, (ast.Name, ast.Attribute, ast.Subscript, ast.Constant, ast.Call))
     for n, form, x in itertools.product(unread, ("{}", "({} > 0)"), spots):
@@ -37,7 +37,7 @@ def forgotten(f: ast.expr, unread: Sequence[str], shapes: Mapping[str, Any]) -> 
         yield from factors(f, unread)
 
 
-def namesakes(f: ast.expr, names: Sequence[str], shapes: Mapping[str, Any]) -> Iterator[Repair]:
+def namesakes(f: ast.expr, names: Sequence[str], shapes: Mapping[str, Shape]) -> Iterator[Repair]:
     """``k2`` for ``k1``, ``i`` for ``j``: a name in the place of one that differs by a letter."""
     mine = dict.fromkeys(written(x) for x in places(f, ast.Name))
     for a, b in itertools.combinations(mine, 2):
@@ -55,7 +55,7 @@ def differ_by_a_letter(a: str, b: str) -> bool:
     return len(a) == len(b) and sum(map(operator.ne, a, b)) == 1
 
 
-def two_factors(f: ast.expr, names: Sequence[str], shapes: Mapping[str, Any]) -> Iterator[Repair]:
+def two_factors(f: ast.expr, names: Sequence[str], shapes: Mapping[str, Shape]) -> Iterator[Repair]:
     """``n`` for ``n * (h * w)``."""
     mine = {written(x) for x in places(f, ast.Name)}
     scalars = [n for n in names if shapes[n] == () and n.isidentifier() and n not in mine]
@@ -66,7 +66,7 @@ def two_factors(f: ast.expr, names: Sequence[str], shapes: Mapping[str, Any]) ->
             yield "missing_local_factor", also(op, both)(f), words
 
 
-def other_indices(f: ast.expr, indices: Mapping[str, Any]) -> Iterator[Repair]:
+def other_indices(f: ast.expr, indices: Mapping[str, tuple[int, ...]]) -> Iterator[Repair]:
     """``centers`` for ``contexts``: an array of whole numbers in the place of another."""
     for x in places(f, (ast.Name, ast.Attribute)):
         mine = written(x)
@@ -97,7 +97,7 @@ def words_in(f: ast.expr) -> set[str]:
     return {written(x) for x in places(f, ast.Name)} | {k for k in keys if isinstance(k, str)}
 
 
-def renamed(f: ast.expr, names: Mapping[str, str]) -> Any:
+def renamed(f: ast.expr, names: Mapping[str, str]) -> ast.expr:
     """The expression with other names, and other keys that are texts."""
     new = copy.deepcopy(f)
     for x in ast.walk(new):
@@ -108,7 +108,7 @@ def renamed(f: ast.expr, names: Mapping[str, str]) -> Any:
     return new
 
 
-def wrapped(f: ast.expr, shapes: Mapping[str, Any], functions: Sequence[str]) -> Iterator[Repair]:
+def wrapped(f: ast.expr, shapes: Mapping[str, Shape], functions: Sequence[str]) -> Iterator[Repair]:
     """``1 - z ** 2`` for ``1 - np.tanh(z) ** 2``, ``p * g`` for ``p * g.sum()``."""
     spots = places(f, (ast.Name, ast.Attribute, ast.Subscript))
     for x, how in itertools.product(spots, ("", "axis=-1, keepdims=True")):
@@ -123,7 +123,7 @@ def wrapped(f: ast.expr, shapes: Mapping[str, Any], functions: Sequence[str]) ->
             yield "wrong_node", new, f"{mine} stands where {function}({mine}) belongs"
 
 
-def wider(f: ast.expr, names: Sequence[str], shapes: Mapping[str, Any]) -> Iterator[Repair]:
+def wider(f: ast.expr, names: Sequence[str], shapes: Mapping[str, Shape]) -> Iterator[Repair]:
     """``norm`` for ``gamma``, which is of another shape; ``dy.sum()`` for ``dh``."""
     for x in places(f, (ast.Name, ast.Attribute, ast.Subscript, ast.Call)):
         mine = written(x)
@@ -134,7 +134,7 @@ def wider(f: ast.expr, names: Sequence[str], shapes: Mapping[str, Any]) -> Itera
                 yield "wrong_node", new, f"{mine} stands where {other} belongs"
 
 
-def masks(f: ast.expr, names: Sequence[str], shapes: Mapping[str, Any]) -> Iterator[Repair]:
+def masks(f: ast.expr, names: Sequence[str], shapes: Mapping[str, Shape]) -> Iterator[Repair]:
     """``h`` or ones for ``(z > 0)``."""
     for call in calls(f):
         if re.fullmatch(r"np\.(ones|full)(_like)?", written(call.func)):
@@ -151,7 +151,7 @@ def masks(f: ast.expr, names: Sequence[str], shapes: Mapping[str, Any]) -> Itera
                 yield "wrong_node", new, f"{mine} stands where ({other} > 0) belongs"
 
 
-def paths(f: ast.expr, names: Sequence[str], shapes: Mapping[str, Any]) -> Iterator[Repair]:
+def paths(f: ast.expr, names: Sequence[str], shapes: Mapping[str, Shape]) -> Iterator[Repair]:
     """``self.a`` for ``self.b``, ``a[:1]`` for ``b``."""
     for x in places(f, (ast.Attribute, ast.Subscript)):
         mine = written(x)
@@ -163,7 +163,7 @@ def paths(f: ast.expr, names: Sequence[str], shapes: Mapping[str, Any]) -> Itera
                 )  # fmt: skip
 
 
-def inside(f: ast.expr, names: Sequence[str], shapes: Mapping[str, Any]) -> Iterator[Repair]:
+def inside(f: ast.expr, names: Sequence[str], shapes: Mapping[str, Shape]) -> Iterator[Repair]:
     """``X.T @ d`` for ``X.T @ (d * y)``, ``np.outer(h, d)`` for ``np.outer(r * h, d)``."""
     parts = [side for x in operations(f, ast.MatMult) for side in (x.left, x.right)]
     parts += [a for call in calls(f) for a in call.args]
@@ -182,7 +182,7 @@ def inside(f: ast.expr, names: Sequence[str], shapes: Mapping[str, Any]) -> Iter
                 yield "missing_local_factor", new, f"the factor {other} of {mine} is missing"
 
 
-def ones(f: ast.expr, names: Sequence[str], shapes: Mapping[str, Any]) -> Iterator[Repair]:
+def ones(f: ast.expr, names: Sequence[str], shapes: Mapping[str, Shape]) -> Iterator[Repair]:
     """``p - 1`` for ``p - np.eye(N)``, ``1`` for ``1 - p``."""
     for x in places(f, ast.Constant):
         for n in names if written(x) == "1" else ():
@@ -196,7 +196,7 @@ def ones(f: ast.expr, names: Sequence[str], shapes: Mapping[str, Any]) -> Iterat
             yield "wrong_node", new, f"1 stands everywhere, where np.eye({n}) belongs"
 
 
-def lost(f: ast.expr, names: Sequence[str], shapes: Mapping[str, Any]) -> Iterator[Repair]:
+def lost(f: ast.expr, names: Sequence[str], shapes: Mapping[str, Shape]) -> Iterator[Repair]:
     """``dy @ W.T`` for ``dy @ W.T + dy``: what goes past a layer, or comes back later."""
     for n in names:
         if shapes[n] != ():

@@ -21,6 +21,7 @@ from minigrad.derivation.backward.numbers import (
     YIELDED,
     Frame,
     Held,
+    Opaque,
     Own,
     compared,
     each,
@@ -44,7 +45,7 @@ class Compiler:
     def __init__(self) -> None:
         self._codes: dict[ast.AST, Code] = {}
 
-    def code(self, node: Any) -> Code:
+    def code(self, node: ast.AST | None) -> Code:
         """An expression, as a function of the variables."""
         if node is None:
             return lambda f: None
@@ -56,11 +57,11 @@ class Compiler:
 
     statement = code
 
-    def _constant(self, node: Any) -> Code:
+    def _constant(self, node: ast.Constant) -> Code:
         value = node.value
         return lambda f: value
 
-    def _name(self, node: Any) -> Code:
+    def _name(self, node: ast.Name) -> Code:
         name = node.id
 
         def run(f: Frame) -> Any:
@@ -69,7 +70,7 @@ class Compiler:
 
         return run
 
-    def _binop(self, node: Any) -> Code:
+    def _binop(self, node: ast.BinOp) -> Code:
         left, right, op = self.code(node.left), self.code(node.right), node.op
         plainly = OPERATIONS.get(type(op)) if type(op) not in (ast.Pow, ast.Mod) else None
         matrices = type(op) is ast.MatMult
@@ -87,7 +88,7 @@ class Compiler:
 
         return run
 
-    def _unaryop(self, node: Any) -> Code:
+    def _unaryop(self, node: ast.UnaryOp) -> Code:
         value, sign = self.code(node.operand), SIGNS[type(node.op)]
         if isinstance(node.op, ast.Not):
             return lambda f: not truth(value(f))
@@ -106,7 +107,7 @@ class Compiler:
 
         return run
 
-    def _compare(self, node: Any) -> Code:
+    def _compare(self, node: ast.Compare) -> Code:
         parts = [self.code(x) for x in (node.left, *node.comparators)]
         ops = [type(op) for op in node.ops]
 
@@ -127,14 +128,14 @@ class Compiler:
         test, body, other = map(self.code, (node.test, node.body, node.orelse))
         return lambda f: body(f) if truth(test(f)) else other(f)
 
-    def _tuple(self, node: Any) -> Code:
+    def _tuple(self, node: ast.Tuple) -> Code:
         parts = self._several(node.elts)
         return lambda f: tuple(parts(f))
 
-    def _list(self, node: Any) -> Code:
+    def _list(self, node: ast.List) -> Code:
         return self._several(node.elts)
 
-    def _several(self, nodes: list[Any]) -> Callable[[Frame], list[Any]]:
+    def _several(self, nodes: list[ast.expr]) -> Callable[[Frame], list[Any]]:
         parts = [(isinstance(n, ast.Starred), self.code(getattr(n, "value", n)
                   if isinstance(n, ast.Starred) else n)) for n in nodes]  # fmt: skip
         if not any(starred for starred, _ in parts):
@@ -164,11 +165,11 @@ class Compiler:
 
         return run
 
-    def _slice(self, node: Any) -> Code:
+    def _slice(self, node: ast.Slice) -> Code:
         parts = [self.code(x) for x in (node.lower, node.upper, node.step)]
         return lambda f: slice(*(p(f) for p in parts))
 
-    def _subscript(self, node: Any) -> Code:
+    def _subscript(self, node: ast.Subscript) -> Code:
         held, index = self.code(node.value), self.code(node.slice)
 
         def run(f: Frame) -> Any:
@@ -178,7 +179,7 @@ class Compiler:
 
         return run
 
-    def _attribute(self, node: Any) -> Code:
+    def _attribute(self, node: ast.Attribute) -> Code:
         held, name = self.code(node.value), node.attr
         return lambda f: attribute(held(f), name, f.machine)
 
@@ -193,7 +194,7 @@ class Compiler:
         defaults = [self.code(d) for d in node.args.defaults]
         return lambda f: Own(f.own.function, None, node, f.vars, [d(f) for d in defaults])
 
-    def _listcomp(self, node: Any) -> Code:
+    def _listcomp(self, node: ast.GeneratorExp) -> Code:
         value, loops = self.code(node.elt), self._loops(node.generators)
         return lambda f: [value(g) for g in loops(f)]
 
@@ -203,7 +204,7 @@ class Compiler:
         key, value, loops = self.code(node.key), self.code(node.value), self._loops(node.generators)
         return lambda f: {key_of(key(g)): value(g) for g in loops(f)}
 
-    def _loops(self, generators: list[Any]) -> Callable[[Frame], Iterator[Frame]]:
+    def _loops(self, generators: list[ast.comprehension]) -> Callable[[Frame], Iterator[Frame]]:
         made = [(self._target(g.target), self.code(g.iter), [self.code(i) for i in g.ifs])
                 for g in generators]  # fmt: skip
 
@@ -225,7 +226,7 @@ class Compiler:
 
         return run
 
-    def _call(self, node: Any) -> Code:
+    def _call(self, node: ast.Call) -> Code:
         function, args = self.code(node.func), self._several(node.args)
         options = [(k.arg, self.code(k.value)) for k in node.keywords]
 
@@ -240,7 +241,7 @@ class Compiler:
 
     # --- statements ---------------------------------------------------------------------
 
-    def _target(self, node: Any) -> Callable[[Frame, Any], None]:
+    def _target(self, node: ast.expr) -> Callable[[Frame, Any], None]:
         """What setting a target does."""
         if isinstance(node, ast.Name):
             name = node.id
@@ -275,7 +276,7 @@ class Compiler:
             return lambda f, value: put(whole(f), index(f), value)
         raise Unknown("a target of another kind")
 
-    def _assign(self, node: Any) -> Code:
+    def _assign(self, node: ast.Assign) -> Code:
         value, aims = self.code(node.value), [self._target(t) for t in node.targets]
 
         def run(f: Frame) -> None:
@@ -290,7 +291,7 @@ class Compiler:
             return lambda f: None
         return self._assign(ast.Assign([node.target], node.value))
 
-    def _augassign(self, node: Any) -> Code:
+    def _augassign(self, node: ast.AugAssign) -> Code:
         value, aim, op = self.code(node.value), node.target, node.op
         if isinstance(aim, ast.Subscript):
             whole, index = self.code(aim.value), self.code(aim.slice)
@@ -307,7 +308,7 @@ class Compiler:
 
         return run
 
-    def _expr(self, node: Any) -> Code:
+    def _expr(self, node: ast.Expr) -> Code:
         value = self.code(node.value)
 
         def run(f: Frame) -> None:
@@ -315,16 +316,16 @@ class Compiler:
 
         return run
 
-    def _return(self, node: Any) -> Code:
+    def _return(self, node: ast.Return) -> Code:
         value = self.code(node.value)
 
-        def run(f: Frame) -> Any:
+        def run(f: Frame) -> Opaque:
             f.vars[RETURNED] = value(f)
             return RETURN
 
         return run
 
-    def _for(self, node: Any) -> Code:
+    def _for(self, node: ast.For) -> Code:
         over, aim, body = self.code(node.iter), self._target(node.target), node.body
         if node.orelse:
             return unknown(node)
@@ -356,7 +357,7 @@ class Compiler:
 
         return unknown(node) if node.orelse else run
 
-    def _if(self, node: Any) -> Code:
+    def _if(self, node: ast.If) -> Code:
         test, body, other = self.code(node.test), node.body, node.orelse
         return lambda f: f.machine.block(body if truth(test(f)) else other, f)
 
@@ -392,7 +393,7 @@ class Compiler:
             return lambda f, value: truth(compared(ast.Eq, value, constant(f)))
         raise Unknown("a pattern")
 
-    def _yield(self, node: Any) -> Code:
+    def _yield(self, node: ast.Yield) -> Code:
         value = self.code(node.value)
 
         def run(f: Frame) -> None:
@@ -400,7 +401,7 @@ class Compiler:
 
         return run
 
-    def _pass(self, node: Any) -> Code:
+    def _pass(self, node: ast.stmt) -> Code:
         return lambda f: None
 
     _assert = _nonlocal = _pass
@@ -411,7 +412,7 @@ class Compiler:
     def _continue(self, node: Any) -> Code:
         return lambda f: CONTINUE
 
-    def _functiondef(self, node: Any) -> Code:
+    def _functiondef(self, node: ast.FunctionDef) -> Code:
         defaults = [self.code(d) for d in node.args.defaults]
 
         def run(f: Frame) -> None:

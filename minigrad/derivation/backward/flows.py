@@ -5,19 +5,19 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from itertools import combinations
-from typing import Any
 
 import numpy as np
 
 from minigrad.derivation.walk import without_nothing
 from minigrad.graph import AnyNode, ancestors, fit
+from minigrad.typing import Array, Function
 
 Edge = tuple[AnyNode, int]
 MOST = 6
 """Of so many uses of a value, all subsets are looked at."""
 
 
-def close(a: Any, b: Any) -> bool:
+def close(a: Array, b: Array) -> bool:
     """Whether two gradients are the same number, but for rounding."""
     a, b = np.asarray(a), np.asarray(b)
     if a.shape != b.shape or a.dtype == b.dtype == bool:
@@ -37,10 +37,10 @@ class Flows:
     """The gradients of a recorded output: of each node, and through each use of it."""
 
     output: AnyNode
-    start: Any = 1.0
+    start: Array = 1.0
     """What arrives at the output."""
-    total: dict[AnyNode, Any] = field(default_factory=dict)
-    sent: dict[Edge, Any] = field(default_factory=dict)
+    total: dict[AnyNode, Array] = field(default_factory=dict)
+    sent: dict[Edge, Array] = field(default_factory=dict)
     users: dict[AnyNode, list[Edge]] = field(default_factory=dict)
     within: Collection[AnyNode] | None = None
     """The operations that are passed; all of them by default."""
@@ -72,7 +72,7 @@ class Flows:
         self.sent = {(n, i): m * g if n.parents[i] in nodes else g
                      for (n, i), g in self.sent.items()}  # fmt: skip
 
-    def parts(self, node: AnyNode) -> Iterator[tuple[list[Edge], Any]]:
+    def parts(self, node: AnyNode) -> Iterator[tuple[list[Edge], Array]]:
         """What arrives at ``node`` through some of its uses, the fewest first."""
         by_user: dict[AnyNode, list[Edge]] = {}
         for edge in self.users.get(node, []):
@@ -98,7 +98,12 @@ class Flows:
         return found
 
 
-def slopes(f: Any, args: tuple[Any, ...], k: int, cache: dict[Any, Any]) -> Any:
+def slopes(
+    f: Function,
+    args: tuple[Array, ...],
+    k: int,
+    cache: dict[tuple[int, ...], tuple[Array, tuple[Array, ...]]],
+) -> Array:
     """The gradient of ``f`` with respect to argument ``k``, by central differences."""
     key = (k, *map(id, args))
     if key in cache:

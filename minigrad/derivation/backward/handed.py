@@ -336,7 +336,7 @@ class Layout:
         """The gradient of an input; None where the output does not depend on it."""
         return None if place is None else self.flows.total.get(self.inputs[place])
 
-    def free(self, taken: set[Any]) -> list[int]:
+    def free(self, taken: set[AnyNode]) -> list[int]:
         """The inputs that have a gradient, and none among what is ``taken``."""
         return [i for i, node in enumerate(self.inputs)
                 if node not in taken and np.any(self.flows.total.get(node, 0.0))]  # fmt: skip
@@ -351,7 +351,7 @@ class Layout:
         return found[0] if found else h.place
 
     def settle(
-        self, row: Sequence[Handed], open_: list[Handed], taken: set[Any], ordered: bool = True
+        self, row: Sequence[Handed], open_: list[Handed], taken: set[AnyNode], ordered: bool = True
     ) -> None:
         """Find the inputs of what is open in a row of values, of which the others have theirs.
 

@@ -20,6 +20,7 @@ from minigrad.derivation.backward.tables import NUMERIC
 from minigrad.derivation.backward.watch import STEP, Statement
 from minigrad.derivation.formulas.grammar import written
 from minigrad.derivation.formulas.repairs import NUMBERS, places
+from minigrad.typing import Keywords
 
 
 @dataclass
@@ -65,12 +66,12 @@ class Words:
         )
 
 
-def is_constant(x: Any) -> bool:
+def is_constant(x: ast.AST) -> bool:
     """``0.8``, which is none of the numbers that are tried anyway."""
     return isinstance(x, ast.Constant) and type(x.value) is float and x.value not in NUMBERS
 
 
-def is_function_of_one(x: Any) -> bool:
+def is_function_of_one(x: ast.AST) -> bool:
     """``np.exp(s)``."""
     return (
         isinstance(x, ast.Call)
@@ -222,7 +223,7 @@ def adding(statement: Statement, shift: Sequence[Any]) -> Hook:
     return add
 
 
-def change_at(path: str, variables: Mapping[str, Any], change: Callable[[Any], Any]) -> None:
+def change_at(path: str, variables: Keywords, change: Callable[[Any], Any]) -> None:
     """Change the numbers that a statement has set."""
     changed_in(variables, steps_of(path), change)
 

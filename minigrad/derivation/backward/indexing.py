@@ -10,6 +10,7 @@ from typing import Any
 
 from minigrad.derivation.formulas.grammar import written
 from minigrad.derivation.formulas.repairs import Repair, always, changed, name, places
+from minigrad.typing import Shape
 
 
 def halves(f: ast.expr) -> Iterator[Repair]:
@@ -20,7 +21,7 @@ def halves(f: ast.expr) -> Iterator[Repair]:
             yield other_part(f, x, ast.Slice(upper, lower))
 
 
-def parts(f: ast.expr, names: Sequence[str], shapes: Mapping[str, Any]) -> Iterator[Repair]:
+def parts(f: ast.expr, names: Sequence[str], shapes: Mapping[str, Shape]) -> Iterator[Repair]:
     """``x[:n - k]`` for ``x[k:]``, ``x[:-2]`` for ``x[1:-1]``: a part by another number."""
     whole = [*(n for n in names if shapes[n] == ()), "1"]
     for x in places(f, ast.Slice):

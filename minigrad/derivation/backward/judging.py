@@ -32,6 +32,7 @@ from minigrad.graph import AnyNode
 from minigrad.ops.record import Op
 from minigrad.reading.names import Scope, names
 from minigrad.tensor import Tensor, apply, wrap
+from minigrad.typing import Array
 
 RIGHT, WRONG = ("correct", "rounded"), ("wrong", "carried")
 ROUNDS = 6
@@ -48,7 +49,7 @@ NAMELESS = re.compile(r"a constant \(|…|(?<!\w)(?:t\d+|below_\d+_)(?!\w)")
 """Causes that speak of what the student has no name for."""
 
 
-def named(value: Any, node: AnyNode, name: str | None = None) -> Tensor:
+def named(value: Array, node: AnyNode, name: str | None = None) -> Tensor:
     t = wrap(value, node)
     if name:
         t.name = name
@@ -142,7 +143,7 @@ class Judge:
         f = self.check.total(runs)
         cache: dict[tuple[int, ...], Any] = {}
 
-        def rule(g: Any, ans: Any, *args: Any, argnum: int) -> Any:
+        def rule(g: Array, ans: Array, *args: Array, argnum: int) -> Array:
             return g * slopes(f, args, argnum, cache)
 
         t = apply(Op("forward", f, rule), *[x for _, x in runs.inputs])
@@ -161,7 +162,7 @@ class Judge:
             return
         if any(e.late for e in claim.events):  # what each added is not known
             return
-        sums: dict[Statement, Any] = {}
+        sums: dict[Statement, Array] = {}
         for e in claim.events:
             alone = e is claim.events[0] or e.statement.fresh
             alone = alone or np.shape(e.before) != np.shape(e.after)
@@ -170,7 +171,7 @@ class Judge:
                 return
             sums[e.statement] = sums[e.statement] + delta if e.statement in sums else delta
         found: list[Claim] = []
-        taken: set[Any] = set()
+        taken: set[tuple[AnyNode, Array]] = set()
         for statement, delta in sums.items():
             through = next((p for p, v in self.flows.parts(claim.node) if close(delta, v)), None)
             made = [e for e in claim.events if e.statement is statement]
@@ -382,13 +383,15 @@ class Judge:
         later = [c for c in claims if c.order > claim.order and c.path != claim.path]
         return [c for c in later if any(id(e) in made for e in c.events)]
 
-    def scopes(self, claims: list[Claim], new: Any, made: list[Any]) -> list[Scope]:
+    def scopes(
+        self, claims: list[Claim], new: dict[AnyNode, AnyNode], made: list[AnyNode]
+    ) -> list[Scope]:
         """The student's variables, and those that the parts need, as a reading looks them up."""
         found = [
             replace(s, variables={k: renewed(v, new) for k, v in s.variables.items()})
             for s in self.runs.scopes
         ]
-        extra: dict[str, Any] = {**self.runs.upstream}
+        extra: dict[str, Array] = {**self.runs.upstream}
         taken = {name for s in found for name in s.variables}
         out = new.get(self.output.node, self.output.node)
         extra["output_"] = named(self.output._value, out, "L" if "L" not in taken else "Loss")
@@ -434,7 +437,7 @@ class Judge:
                  for c in claims}  # fmt: skip
         with looked_up_in(scopes, self.check.walks):
             known = names([out])
-            hand: dict[str, Any] = {}
+            hand: dict[str, Array] = {}
             by_key: dict[str, list[Claim]] = {}
             for c in claims:
                 key = f"d{known.of(out)}/d{known.of(nodes[id(c)])}"

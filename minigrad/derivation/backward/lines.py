@@ -33,6 +33,7 @@ from minigrad.derivation.formulas.repairs import (
     name,
 )
 from minigrad.derivation.formulas.repairs import places as within_it
+from minigrad.typing import Array, Shape
 
 MANY = 200
 """Statements of more parts are left alone."""
@@ -90,7 +91,9 @@ def clear_kinds(part: Any, use: Usable) -> Iterator[Iterator[Change]]:
     yield from map(within, kinds_of_code(f))
 
 
-def parts_of(part: Any, use: Usable) -> tuple[Any, Usable, Callable[..., Iterator[Change]]]:
+def parts_of(
+    part: ast.stmt, use: Usable
+) -> tuple[ast.expr, Usable, Callable[..., Iterator[Change]]]:
     """The expression of a statement, what it may use, and how changes of it are put back."""
     where, f = field_of(part), expression_of(part)
     if where != "value":  # what people get wrong in a header are its numbers and its direction
@@ -107,13 +110,15 @@ def parts_of(part: Any, use: Usable) -> tuple[Any, Usable, Callable[..., Iterato
 def places(part: Any, names: list[str], shapes: Mapping[str, Any]) -> list[Iterator[Change]]:
     """Slips in where a statement writes: a factor in an index, and all others."""
     name = "target" if isinstance(part, ast.AugAssign) else "targets"
-    aim: Any = getattr(part, "target", None) or (getattr(part, "targets", None) or [None])[0]
+    aim: ast.expr | None = (
+        getattr(part, "target", None) or (getattr(part, "targets", None) or [None])[0]
+    )
     if not isinstance(aim, ast.Subscript) or isinstance(aim.slice, ast.Constant):
         return [iter(()), iter(())]
     whole = [n for n in names if shapes[n] == ()]
 
-    def moved(index: ast.expr, words: str) -> tuple[Any, str]:
-        new: Any = ast.Subscript(aim.value, index, aim.ctx)
+    def moved(index: ast.expr, words: str) -> tuple[ast.stmt, str]:
+        new: ast.Subscript = ast.Subscript(aim.value, index, aim.ctx)
         words = f"it is written to {written(aim)}, where {written(new)} belongs ({words})"
         return replaced(part, **{name: new if name == "target" else [new]}), words
 
@@ -122,7 +127,7 @@ def places(part: Any, names: list[str], shapes: Mapping[str, Any]) -> list[Itera
     return [((kind, *moved(index, words)) for kind, index, words in f) for f in tried]
 
 
-def steps(index: Any) -> Iterator[tuple[str, ast.expr, str]]:
+def steps(index: ast.expr) -> Iterator[tuple[str, ast.expr, str]]:
     """The other side of a mask; an index one step on, or back."""
     yield from other_side(index)
     if not isinstance(index, ast.Slice | ast.Tuple):
@@ -144,7 +149,7 @@ def cuts(part: Any, slices: Collection[Any]) -> Iterator[Change]:
             yield "slice", new, f"[{written(a)}] and [{written(b)}] are exchanged"
 
 
-def carried(part: Any, names: list[str], shapes: Mapping[str, Any]) -> Iterator[Change]:
+def carried(part: Any, names: list[str], shapes: Mapping[str, Shape]) -> Iterator[Change]:
     """``dh = W.T @ dz`` for ``dh = (1 - z) * dh + W.T @ dz``: what a loop carries on is lost."""
     aim = written(part.targets[0]) if isinstance(part, ast.Assign) else ""
     if aim not in shapes or aim in map(written, ast.walk(part.value)):
@@ -177,14 +182,14 @@ def gathered(part: Any) -> Iterator[Change]:
         yield "extra_local_factor", None, "without this line"
 
 
-def taken_off(part: Any) -> Iterator[Change]:
+def taken_off(part: ast.stmt) -> Iterator[Change]:
     """``d[y] = 1`` for ``d[y] -= 1``."""
     if isinstance(part, ast.Assign) and isinstance(part.targets[0], ast.Subscript):
         new = ast.AugAssign(part.targets[0], ast.Sub(), part.value)
         yield "assigned", new, "it is assigned where it should be subtracted: write -="
 
 
-def in_place(part: Any, names: list[str], shapes: Mapping[str, Any]) -> Iterator[Change]:
+def in_place(part: ast.stmt, names: list[str], shapes: Mapping[str, Shape]) -> Iterator[Change]:
     """``x[mask] = 0`` for ``x[mask] *= slope``, ``x[rows] += y`` where rows repeat."""
     aim = getattr(part, "target", None) or (getattr(part, "targets", None) or [None])[0]
     if not isinstance(aim, ast.Subscript) or isinstance(aim.slice, ast.Constant):
@@ -225,7 +230,7 @@ def replaced(part: Any, **fields: Any) -> Any:
     return type(part)(**{**dict(ast.iter_fields(part)), **fields})
 
 
-def target(claim: Claim, flows: Flows) -> Any:
+def target(claim: Claim, flows: Flows) -> Array:
     """What belongs there."""
     if claim.through is not None:
         return np.asarray(sum(flows.sent[e] for e in claim.through))
@@ -264,7 +269,7 @@ def blamed(claim: Claim, flows: Flows) -> int:
 class Plainer(ast.NodeTransformer):
     """Products, quotients and slices without a 1 that changes nothing."""
 
-    def visit_Slice(self, node: ast.Slice) -> Any:
+    def visit_Slice(self, node: ast.Slice) -> ast.Slice:
         step = node.step if node.step and ast.unparse(node.step) != "1" else None
         return ast.Slice(node.lower, node.upper, step)
 

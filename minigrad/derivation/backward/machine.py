@@ -11,8 +11,9 @@ import ast
 import collections
 import math
 import types
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterator, Mapping
 from dataclasses import dataclass
+from types import CodeType
 from typing import Any
 
 import numpy as np
@@ -89,7 +90,7 @@ class Machine:
         self.compiler, self.left, self.before, self.after = compiler, left, before, after
         self.changed: Mapping[ast.stmt, Any] = changed or {}
         self.root: Frame | None = None
-        self.sources: dict[Any, Source] = {}
+        self.sources: dict[CodeType, Source] = {}
         self.depth = 0
         self.copies: dict[int, Any] = {}
 
@@ -305,7 +306,7 @@ def rebuilt(value: Any, kind: type, seen: dict[int, Any]) -> Any:
     if kind is set:
         return {copied(v, seen) for v in value if type(v) in PLAIN or theirs(type(v))}
     if kind in (dict, collections.OrderedDict):
-        inner: dict[Any, Any] = {}
+        inner: dict[Hashable, Any] = {}
         seen[id(value)] = inner
         inner.update((k, copied(v, seen)) for k, v in value.items() if plain_key(k))
         return inner

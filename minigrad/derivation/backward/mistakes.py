@@ -43,11 +43,12 @@ from minigrad.derivation.formulas.repairs import (
     powers,
     signs,
 )
+from minigrad.typing import Shape
 
 Kinds = Iterator[Iterator[Repair]]
 
 
-def slips(f: ast.expr, names: Sequence[str], shapes: Mapping[str, Any]) -> Iterator[Repair]:
+def slips(f: ast.expr, names: Sequence[str], shapes: Mapping[str, Shape]) -> Iterator[Repair]:
     """Expressions that are one slip away, the likely ones first."""
     kinds = kinds_of_code(f), likely_kinds(f, names, shapes), other_kinds(f, names, shapes)
     return itertools.chain.from_iterable(itertools.chain(*kinds))
@@ -58,7 +59,7 @@ def kinds_of_code(f: ast.expr) -> Kinds:
     return (kind(f) for kind in (_axes, _reductions, _sizes, _steps, _whole))
 
 
-def likely_kinds(f: ast.expr, names: Sequence[str], shapes: Mapping[str, Any]) -> Kinds:
+def likely_kinds(f: ast.expr, names: Sequence[str], shapes: Mapping[str, Shape]) -> Kinds:
     """Of the other kinds that are frequent."""
     yield namesakes(f, names, shapes)
     yield _sides(f)
@@ -78,7 +79,7 @@ def likely_kinds(f: ast.expr, names: Sequence[str], shapes: Mapping[str, Any]) -
 
 
 def other_kinds(
-    f: ast.expr, names: Sequence[str], shapes: Mapping[str, Any], functions: Sequence[str] = ()
+    f: ast.expr, names: Sequence[str], shapes: Mapping[str, Shape], functions: Sequence[str] = ()
 ) -> Kinds:
     """The kinds that are rarer, or many; ``functions`` may have been forgotten."""
     yield two_factors(f, names, shapes)
@@ -298,7 +299,7 @@ def _sides(f: ast.expr) -> Iterator[Repair]:
             yield "wrong_node", new, "its two values are exchanged"
 
 
-def _turned_round(f: ast.expr, shapes: Mapping[str, Any]) -> Iterator[Repair]:
+def _turned_round(f: ast.expr, shapes: Mapping[str, Shape]) -> Iterator[Repair]:
     """``dout`` for ``dout[::-1]``, or the other way round: what goes through time backwards."""
     for x in places(f, ast.Subscript):
         if written(x.slice) == "::-1":  # type: ignore[attr-defined]
@@ -310,7 +311,7 @@ def _turned_round(f: ast.expr, shapes: Mapping[str, Any]) -> Iterator[Repair]:
             yield "order", changed(f, x, always(name(f"{written(x)}[::-1]"))), words
 
 
-def _by_one(f: ast.expr, shapes: Mapping[str, Any]) -> Iterator[Repair]:
+def _by_one(f: ast.expr, shapes: Mapping[str, Shape]) -> Iterator[Repair]:
     """``n`` for ``n - 1``."""
     for x in places(f, (ast.Name, ast.Attribute)):
         for sign, op in (("-", ast.Sub()), ("+", ast.Add())):
@@ -379,14 +380,14 @@ RESHAPED = ("reshape", "transpose")
 def _exchanged(f: ast.expr) -> Iterator[Repair]:
     """Two neighbours in a tuple, a list or a call exchanged: ``np.stack((dy, dx))``."""
     for x in places(f, (ast.Tuple, ast.List, ast.Call)):
-        parts: Any = x.args if isinstance(x, ast.Call) else x.elts  # type: ignore[attr-defined]
+        parts: list[ast.expr] = x.args if isinstance(x, ast.Call) else x.elts  # type: ignore[attr-defined]
         field = "args" if isinstance(x, ast.Call) else "elts"
         most = 7 if getattr(getattr(x, "func", None), "attr", "") in RESHAPED else 4
         for i, j in itertools.combinations(range(len(parts)), 2) if len(parts) <= most else ():
             turned = [*parts]
             turned[i], turned[j] = parts[j], parts[i]
 
-            def make(n: Any, field: str = field, turned: Any = turned) -> Any:
+            def make(n: ast.expr, field: str = field, turned: list[ast.expr] = turned) -> ast.expr:
                 return type(n)(**{**dict(ast.iter_fields(n)), field: turned})
 
             words = f"{written(parts[i])} and {written(parts[j])} are exchanged"
@@ -430,7 +431,7 @@ def _tiles(f: ast.expr) -> Iterator[Repair]:
                 yield "order", changed(f, call, always(new)), words
 
 
-def _blocks(f: ast.expr, shapes: Mapping[str, Any]) -> Iterator[Repair]:
+def _blocks(f: ast.expr, shapes: Mapping[str, Shape]) -> Iterator[Repair]:
     """A stack of matrices, each of them transposed; ``G + G.T`` for ``G``."""
     for x in places(f, ast.Name):
         mine, shape = written(x), shapes.get(written(x), ())

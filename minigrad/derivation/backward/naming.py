@@ -7,9 +7,13 @@ import re
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from minigrad.tensor import Tensor
+
+if TYPE_CHECKING:
+    from minigrad.derivation.backward.watch import Watch
+
 
 FORMS = [re.compile(p) for p in (
     r"d(?:[LJEC]|[ljec](?=_d)|loss|cost)_?d_?(.+)", r"d_?(.+)", r"[∂∇](.+)",
@@ -148,7 +152,9 @@ class Namer:
         return path in self.given or bool(readings(path))
 
 
-def aliases_of(watch: Any, alike: Mapping[int, tuple[Any, Tensor]], namer: Namer) -> dict[str, str]:
+def aliases_of(
+    watch: Watch, alike: Mapping[int, tuple[Any, Tensor]], namer: Namer
+) -> dict[str, str]:
     """What the backward function calls the variables of the forward one."""
     by_node = {t.node: name for name, ts in reversed(list(namer.variables.items())) for t in ts}
     found = {}

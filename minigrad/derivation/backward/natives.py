@@ -10,7 +10,8 @@ import operator
 import re
 import sys
 from collections.abc import Callable
-from typing import Any
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -45,6 +46,10 @@ from minigrad.derivation.backward.tables import (
     Unknown,
     exactly,
 )
+from minigrad.typing import Function, Keywords
+
+if TYPE_CHECKING:
+    from minigrad.derivation.backward.machine import Machine
 
 
 def _range(*args: Any) -> Any:
@@ -92,7 +97,7 @@ def _isinstance(x: Any, kind: Any) -> bool:
 PLAINLY = (float, int)
 
 
-WIDE: dict[str, Callable[..., Any]] = {
+WIDE: dict[str, Function] = {
     "len": _length, "range": _range, "reversed": lambda x: each(x)[::-1],
     "enumerate": lambda x, start=0: list(enumerate(each(x), start)), "zip": _zip,
     "list": lambda x=(): each(x), "tuple": lambda x=(): tuple(each(x)),
@@ -153,7 +158,7 @@ SIZES: dict[str, Callable[..., float]] = {
 }  # fmt: skip
 
 
-def named_in(space: Any, names: Any) -> dict[str, Native]:
+def named_in(space: ModuleType, names: Any) -> dict[str, Native]:
     return {n: Native(n, getattr(space, n)) for n in names if hasattr(space, n)}
 
 
@@ -209,7 +214,7 @@ def native_of(value: Any) -> Native | None:
     return known if known is not None and known.function is value else None
 
 
-def attribute(held: Any, name: str, machine: Any) -> Any:
+def attribute(held: Any, name: str, machine: Machine) -> Any:
     kind = type(held)
     if kind is Held:
         if name in held.attrs:
@@ -233,7 +238,7 @@ def attribute(held: Any, name: str, machine: Any) -> Any:
     raise Unknown(name)
 
 
-def method_of(held: Any, name: str) -> Callable[..., Any]:
+def method_of(held: Any, name: str) -> Function:
     """A method of a list, a dict or a text; of what lists would go through, lists."""
     if name in ("items", "keys", "values"):
         return lambda: list(getattr(held, name)())
@@ -244,7 +249,7 @@ def method_of(held: Any, name: str) -> Callable[..., Any]:
     return getattr(held, name)  # type: ignore[no-any-return]
 
 
-def called(native: Native, args: list[Any], options: dict[str, Any]) -> Any:
+def called(native: Native, args: list[Any], options: Keywords) -> Any:
     """What a function of the tables answers."""
     if native.wide:
         return native.function(*args, **options)

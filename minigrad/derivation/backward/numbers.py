@@ -10,7 +10,7 @@ import operator
 import re
 from collections.abc import Callable
 from types import FunctionType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -25,6 +25,11 @@ from minigrad.derivation.backward.tables import (
     Unknown,
     exactly,
 )
+from minigrad.typing import Function, Variables
+
+if TYPE_CHECKING:
+    from minigrad.derivation.backward.machine import Machine
+
 
 SCALARS = frozenset(NUMBERS)
 TYPES = tables.TYPES | {k: v for k, v in tables.CONSTANTS.items() if isinstance(v, np.dtype)}
@@ -52,7 +57,7 @@ YIELDED, RETURNED = "(yield)", "(return)"
 class Native:
     """A function of NumPy's or a builtin one."""
 
-    def __init__(self, name: str, function: Callable[..., Any], wide: bool = False) -> None:
+    def __init__(self, name: str, function: Function, wide: bool = False) -> None:
         self.name, self.function, self.wide = name, function, wide
         """``wide``: it takes lists of anything."""
 
@@ -86,7 +91,7 @@ class Held:
     def __init__(self, kind: Any, attrs: dict[str, Any]) -> None:
         self.kind, self.attrs = kind, attrs
 
-    def method(self, name: str, machine: Any) -> Any:
+    def method(self, name: str, machine: Machine) -> Any:
         """What the class has of that name; None of nothing."""
         for kind in type.mro(self.kind)[:-1]:
             found = vars(kind).get(name)
@@ -108,7 +113,7 @@ class Frame:
 
     def __init__(self, machine: Any, own: Own) -> None:
         self.machine, self.own = machine, own
-        self.vars: dict[str, Any] = {}
+        self.vars: Variables = {}
 
 
 # --- numbers ---------------------------------------------------------------------------

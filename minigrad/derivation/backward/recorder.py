@@ -23,6 +23,7 @@ from minigrad.ops.record import Op
 from minigrad.ops.shape import unbroadcast
 from minigrad.reading.statements import names_in
 from minigrad.tensor import Tensor, wrap
+from minigrad.typing import Function, Variables
 
 # --- writes ----------------------------------------------------------------------------
 
@@ -78,7 +79,7 @@ def _plain(index: Any) -> Any:
 # --- NumPy, as the function sees it ----------------------------------------------------
 
 
-def _filled(make: Callable[..., Any]) -> Callable[..., Any]:
+def _filled(make: Function) -> Function:
     """NumPy's function that makes an array, making a Tensor where it is of floats."""
 
     def call(*args: Any, **kwargs: Any) -> Any:
@@ -89,7 +90,7 @@ def _filled(make: Callable[..., Any]) -> Callable[..., Any]:
     return call
 
 
-def _copied(make: Callable[..., Any]) -> Callable[..., Any]:
+def _copied(make: Function) -> Function:
     """NumPy's function that copies, keeping the gradient."""
 
     def call(a: Any, *args: Any, **kwargs: Any) -> Any:
@@ -163,8 +164,8 @@ class Patched:
     """Functions of the user with `recording_numpy` in place of NumPy."""
 
     def __init__(self) -> None:
-        self.scopes: dict[int, dict[str, Any]] = {}
-        self.functions: dict[int, Any] = {}
+        self.scopes: dict[int, Variables] = {}
+        self.functions: dict[int, FunctionType] = {}
 
     def __call__(self, value: Any) -> Any:
         """``value`` itself, or what stands for it while recording."""
@@ -180,7 +181,7 @@ class Patched:
 
     def function(self, f: FunctionType) -> FunctionType:
         if id(f) in self.functions:
-            return self.functions[id(f)]  # type: ignore[no-any-return]
+            return self.functions[id(f)]
         scope = self.scopes.setdefault(id(f.__globals__), dict(f.__globals__))
         cells = tuple(CellType() for _ in f.__closure__ or ())
         g = FunctionType(f.__code__, scope, f.__name__, f.__defaults__, cells or None)
@@ -227,7 +228,7 @@ def same_chance(*functions: Any) -> Iterator[Callable[[], None]]:
         again()
 
 
-def _generators(f: Any) -> Iterator[np.random.Generator]:
+def _generators(f: Function | None) -> Iterator[np.random.Generator]:
     f = getattr(f, "__func__", f)
     if isinstance(f, FunctionType):
         cells = [c.cell_contents for c in f.__closure__ or () if _is_set(c)]

@@ -44,6 +44,7 @@ from minigrad.derivation.backward.suspects import Suspects
 from minigrad.derivation.backward.terms import missing_terms, with_term
 from minigrad.derivation.backward.watch import Source, Statement
 from minigrad.derivation.formulas.repairs import without_numbers
+from minigrad.typing import Function
 
 SHARES = (0.6, 0.25, 0.15)
 """Of the work, by how likely it is that a line is wrong."""
@@ -121,7 +122,7 @@ class Search(Suspects):
     def confirms(self, claim: Claim, text: str) -> bool:
         """Whether a gradient is right where it is assigned a formula."""
         right = [c for c in self.claims if close(c.value, target(c, self.flows)) and c is not claim]
-        node: Any = claim.events[-1].statement.node if claim.events else None
+        node: ast.stmt | None = claim.events[-1].statement.node if claim.events else None
         if not (isinstance(node, ast.Assign) and len(node.targets) == 1) or claim.source:
             return False
         self.wanted = [(c.path, c.value, target(c, self.flows), c) for c in (claim, *right)]
@@ -405,7 +406,7 @@ class Search(Suspects):
 
     # --- the line alone -------------------------------------------------------------------
 
-    def holds(self, statement: Statement, changed: Any) -> bool:
+    def holds(self, statement: Statement, changed: ast.stmt | None) -> bool:
         """Whether all is right with another statement there, and of other numbers, too."""
         return self.holds_here(statement, changed) and (
             self.twin is None or self.twin.holds_here(statement, changed)
@@ -431,11 +432,11 @@ class Search(Suspects):
 
     def alike(self, claim: Claim) -> Wanted | None:
         """What is called the same as a gradient, and made at the same time."""
-        key: Any = lambda x: (x.path, x.order, x.line, np.shape(x.value), x.through is None)
+        key: Function = lambda x: (x.path, x.order, x.line, np.shape(x.value), x.through is None)
         same = (c for c in self.claims if key(c) == key(claim) and c.through is None)
         return next(((c.path, c.value, target(c, self.flows), c) for c in same), None)
 
-    def holds_here(self, statement: Statement, changed: Any) -> bool:
+    def holds_here(self, statement: Statement, changed: ast.stmt | None) -> bool:
         """Whether all is right with another statement in the place of one."""
         try:
             found = self.outcome(2 * self.cost + 1000, {statement.node: changed}, self.goals)  # type: ignore[dict-item]

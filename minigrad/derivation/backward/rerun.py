@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import ast
 import itertools
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from types import CodeType
 from typing import Any
 
 import numpy as np
@@ -32,6 +33,7 @@ from minigrad.derivation.backward.numbers import Frame, Own
 from minigrad.derivation.backward.watch import Source, Statement, Watch
 from minigrad.derivation.formulas.grammar import written
 from minigrad.derivation.formulas.repairs import places
+from minigrad.typing import Function, Keywords, Variables
 
 EARLY = 6
 """Of so many passes of a loop copies are kept."""
@@ -84,7 +86,7 @@ class Rerun:
         self.left = self.probes = 0
         self.purse: list[int] = [0]
         """What all searches together may still compute."""
-        self.scopes: dict[ast.stmt, dict[str, Any]] = {}
+        self.scopes: dict[ast.stmt, Variables] = {}
         """The variables that each statement saw the last time, the first executed first."""
         self.owners: dict[ast.stmt, Own] = {}
         self.marks: dict[Claim, Mark] = {}
@@ -98,17 +100,17 @@ class Rerun:
         self.sources: list[Source] = []
         self.goals: list[Goal] = []
         self.forward = {bytes_of(np.asarray(x)) for n in flows.total for x in (n.ans, *n.args)}
-        self.best: Any = None
+        self.best: tuple[Statement, Any] | None = None
         """The change that was found, and its statement."""
         self.mixed: set[ast.stmt] = set()
         """The statements on which something depends that is right."""
         self.statements: list[Statement] = []
-        self.written: dict[Any, Words] = {}
+        self.written: dict[ast.FunctionDef, Words] = {}
         self.last: Any = None
         """The run as it is."""
         self.cost = self.used = 0
         """What one run costs, and what the last one has cost."""
-        self.shared: Collection[Any] = ()
+        self.shared: Collection[CodeType] = ()
         """The functions that are right: the forward one runs them."""
         self.elsewhere: Callable[[int], Any] = lambda chance: None
         """The same of other numbers."""
@@ -172,7 +174,7 @@ class Rerun:
         """What the goals are in a run; None of what is not reached."""
         noted: dict[tuple[Any, ...], Any] = {}
         count: dict[Any, int] = {g.mark[0]: 0 for g in goals if g.mark is not None}
-        wanted: dict[Any, list[Goal]] = {}
+        wanted: dict[Hashable, list[Goal]] = {}
         for g in goals:
             if g.mark is not None:
                 wanted.setdefault(g.mark, []).append(g)
@@ -271,7 +273,7 @@ class Rerun:
         was, now = (self.set_by(statement, part, k) for part in (statement.node, changed))
         return was is None or (now is not None and close(now, was + shift[k]))
 
-    def local(self, statement: Statement, changed: Any) -> Any:
+    def local(self, statement: Statement, changed: ast.stmt | None) -> Any:
         """What a statement would set, the last time and at first: the same for changes that
         come to the same, and for those that cannot be computed.
         """
@@ -287,14 +289,14 @@ class Rerun:
         where = tuple(ast.dump(t) for t in aims if isinstance(t, ast.Subscript))
         return type(changed), type(getattr(changed, "op", None)), where, *values
 
-    def computed(self, statement: Statement, changed: Any, scope: dict[str, Any]) -> Any:
+    def computed(self, statement: Statement, changed: ast.stmt, scope: Variables) -> Any:
         """What the expression of a statement is there; None where it cannot be computed."""
         frame = self.frame(statement.node, scope.copy())
         with suppress(*FAILURES):
             return bytes_of(self.compiler.code(argued(changed))(frame))
         return None
 
-    def rerun(self, statement: Statement, changed: Any, after: Any) -> None:
+    def rerun(self, statement: Statement, changed: Any, after: Function) -> None:
         swapped: Any = {} if changed is None else {statement.node: changed}
         self.ran(Machine(self.compiler, 2 * ONCE, swapped, after=after))
 
@@ -310,7 +312,9 @@ class Rerun:
             self.purse[0] -= before - machine.left
         return None
 
-    def made_by(self, statement: Statement, changed: Any, paths: Sequence[str] = ()) -> list[Any]:
+    def made_by(
+        self, statement: Statement, changed: ast.stmt | None, paths: Sequence[str] = ()
+    ) -> list[Any]:
         """What a statement sets, each time; at ``paths`` alone."""
         found: list[Any] = []
 
@@ -340,11 +344,11 @@ class Rerun:
 
     def look_when(self, claims: Sequence[Claim]) -> None:
         """Find out when gradients were made."""
-        made: dict[Any, list[Claim]] = {}
+        made: dict[ast.stmt | None, list[Claim]] = {}
         for c in claims:
             if c not in self.marks and c.events and c.events[-1].item is None:
                 made.setdefault(c.events[-1].statement.node, []).append(c)
-        count: dict[Any, int] = {}
+        count: dict[ast.stmt, int] = {}
         hits: dict[Claim, list[int]] = {}
 
         def note(node: ast.stmt, frame: Frame) -> None:
@@ -372,13 +376,13 @@ class Rerun:
         return Goal(steps_of(claim.events[-1].path), after, aim, self.marks[claim])
 
 
-def shapes_like(found: Mapping[str, Any], value: Any) -> list[str]:
+def shapes_like(found: Keywords, value: Any) -> list[str]:
     """The variables that have the shape of an array."""
     shape = np.shape(value)
     return [n for n, v in found.items() if shape and n.isidentifier() and np.shape(v) == shape]
 
 
-def argued(part: Any) -> Any:
+def argued(part: ast.stmt) -> Any:
     """What a statement computes: of ``ds.append(dx)``, which is not to be done twice, ``dx``."""
     value = expression_of(part)
     called = isinstance(part, ast.Expr) and isinstance(value, ast.Call)

@@ -14,6 +14,7 @@ import numpy as np
 from minigrad.derivation.backward.flows import Flows, close
 from minigrad.derivation.backward.watch import Event
 from minigrad.graph import AnyNode, fit
+from minigrad.typing import Array
 
 Timed = tuple[int, Event]
 Step = tuple[AnyNode, int]
@@ -65,7 +66,7 @@ def goes_on(flows: Flows, chain: list[Step], k: int, event: Event, after: Event)
     return any(close(after.after, g) for g in below(event.after, chain, k))
 
 
-def below(g: Any, chain: list[Step], k: int) -> Iterator[Any]:
+def below(g: Array, chain: list[Step], k: int) -> Iterator[Any]:
     """What arrives further down, were ``g`` what arrives at ``chain[k]``."""
     if np.shape(g) != np.shape(chain[k][0].ans):
         return
@@ -75,7 +76,7 @@ def below(g: Any, chain: list[Step], k: int) -> Iterator[Any]:
         yield g
 
 
-def chain_below(flows: Flows, versions: list[AnyNode], named: set[Any]) -> list[Step]:
+def chain_below(flows: Flows, versions: list[AnyNode], named: set[AnyNode]) -> list[Step]:
     """The values of one shape below a variable, down to what has another name."""
     if not versions:
         return []
@@ -94,7 +95,7 @@ def chain_below(flows: Flows, versions: list[AnyNode], named: set[Any]) -> list[
     return chain
 
 
-def is_below(value: Any, node: AnyNode, flows: Flows, named: set[Any]) -> bool:
+def is_below(value: Array, node: AnyNode, flows: Flows, named: set[AnyNode]) -> bool:
     """Whether a value is the gradient of what lies below, and has no other name."""
     below = chain_below(flows, [node], named)[1:]
     return bool(np.any(value)) and any(close(value, flows.total[n]) for n, _ in below)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 import traceback
-from typing import Any
 
 import numpy as np
 
@@ -19,6 +18,7 @@ from minigrad.derivation.diagnosis import Diagnosis
 from minigrad.derivation.formulas.grammar import written
 from minigrad.derivation.report import Row, worst
 from minigrad.errors import is_user
+from minigrad.typing import Function
 
 
 def line_of_stop(judge: Judge, error: Exception) -> tuple[Line, Source] | None:
@@ -83,7 +83,7 @@ def said(error: Exception) -> str:
 def misfit(statement: Statement, search: Search) -> str:
     """The operation whose two sides do not fit, with their shapes."""
     node = statement.node
-    read: Any = lambda part: search.read(node, search.scopes[node], part)  # type: ignore[index]
+    read: Function = lambda part: search.read(node, search.scopes[node], part)  # type: ignore[index]
     for part in ast.walk(node) if node is not None else ():
         if not isinstance(part, ast.BinOp):
             continue

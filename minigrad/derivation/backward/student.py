@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from types import FunctionType, MethodType
 from typing import Any
@@ -14,6 +14,7 @@ from minigrad.derivation.backward.naming import ALL
 from minigrad.derivation.backward.recorder import Patched
 from minigrad.derivation.backward.variables import layers_in
 from minigrad.errors import label
+from minigrad.typing import Function, Keywords
 
 CHECK = "check_backward"
 OUTPUTS = ("output", "outputs", "out")
@@ -24,7 +25,7 @@ OUTPUTS = ("output", "outputs", "out")
 class Student:
     """What is checked: functions, or the methods of an instance."""
 
-    forward: Callable[..., Any]
+    forward: Function
     backward: Callable[..., Any] | None
     instance: Any = None
 
@@ -113,7 +114,7 @@ def parts_of(result: Any) -> list[Any]:
     return list(result) if isinstance(result, tuple) else [result]
 
 
-def is_alone(attributes: Mapping[str, Any]) -> bool:
+def is_alone(attributes: Keywords) -> bool:
     """Whether an object has one number, and a place for its gradient."""
     numbers = [n for n, v in attributes.items() if isinstance(v, float | np.ndarray)]
     gradients = {*ALL, "g"} & attributes.keys()
@@ -128,7 +129,7 @@ def plain_answer(answer: Any) -> Any:
     return tuple(answer.flat) if holds_any and any(map(np.ndim, answer.flat)) else answer
 
 
-def defaults_of(f: Any) -> dict[str, Any]:
+def defaults_of(f: Function | None) -> dict[str, Any]:
     """What the parameters of a plain function are by default."""
     if type(f) is not FunctionType:
         return {}
@@ -138,7 +139,7 @@ def defaults_of(f: Any) -> dict[str, Any]:
     return dict(zip(last, given, strict=True)) | (f.__kwdefaults__ or {})
 
 
-def with_defaults(f: Any, other: Mapping[str, Any]) -> Any:
+def with_defaults(f: Any, other: Keywords) -> Any:
     """The same function with other defaults."""
     known = defaults_of(f)
     if not known.keys() & other.keys():
@@ -150,7 +151,7 @@ def with_defaults(f: Any, other: Mapping[str, Any]) -> Any:
     return made
 
 
-def parameters(f: Any, every: bool = False) -> list[inspect.Parameter]:
+def parameters(f: Function, every: bool = False) -> list[inspect.Parameter]:
     """The parameters that can be given by position, or all but ``**options``."""
     try:
         found = inspect.signature(f).parameters.values()

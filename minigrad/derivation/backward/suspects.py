@@ -5,7 +5,6 @@ from __future__ import annotations
 import ast
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 
@@ -18,6 +17,7 @@ from minigrad.derivation.backward.numbers import RETURNED, Frame
 from minigrad.derivation.backward.rerun import ONCE, Rerun
 from minigrad.derivation.backward.watch import Statement, read_in
 from minigrad.derivation.formulas.repairs import places
+from minigrad.typing import Array, Shape
 
 
 class Suspects(Rerun):
@@ -57,7 +57,7 @@ class Suspects(Rerun):
     def fine(self) -> set[ast.stmt]:
         """The statements whose gradients are right, whatever they are of."""
         fine: dict[ast.stmt, bool] = {}
-        by_shape: dict[Any, list[Any]] = {}
+        by_shape: dict[Shape, list[Array]] = {}
         for g in self.flows.total.values():
             by_shape.setdefault(np.shape(g), []).append(g)
         for event in self.watch.events:

@@ -9,7 +9,9 @@ from typing import Any
 
 import numpy as np
 
-FUNCTIONS: dict[str, Callable[..., Any]] = {
+from minigrad.typing import Function
+
+FUNCTIONS: dict[str, Function] = {
     name: getattr(np, name) for name in (
         "abs absolute add append arange argmax argmin array asarray broadcast_to ceil clip "
         "concatenate column_stack cos cosh cumsum diag divide dot einsum exp expand_dims expm1 "
@@ -20,7 +22,7 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
         "float32"
     ).split()
 }  # fmt: skip
-BUILTINS: dict[str, Callable[..., Any]] = {
+BUILTINS: dict[str, Function] = {
     "float": float, "int": int, "abs": abs, "min": min, "max": max,
 }  # fmt: skip
 METHODS = {"astype", "clip", "copy", "cumsum", "dot", "flatten", "max", "mean", "min", "prod",

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -24,6 +24,9 @@ from minigrad.derivation.search import together
 from minigrad.reading.names import Scope, elsewhere
 from minigrad.tensor import wrap
 
+if TYPE_CHECKING:
+    from minigrad.derivation.backward.judging import Judge
+
 
 @contextmanager
 def looked_up_in(scopes: list[Scope], walks: Any = (float("inf"),)) -> Iterator[None]:
@@ -36,7 +39,7 @@ def looked_up_in(scopes: list[Scope], walks: Any = (float("inf"),)) -> Iterator[
         together.reset(tokens[1])
 
 
-def search_in(judge: Any) -> Search | None:
+def search_in(judge: Judge) -> Search | None:
     """A search for the line that is wrong, where the function can be run again."""
     runs = judge.runs
     if runs.start is None or runs.watch is None:
@@ -83,7 +86,7 @@ def told(judge: Any, slip: Slip) -> list[Claim]:
     return graded
 
 
-def nameless_claim(judge: Any, slip: Slip) -> Claim:
+def nameless_claim(judge: Judge, slip: Slip) -> Claim:
     """A line that is wrong, and makes no gradient that has a name."""
     events, helpers = judge.runs.watch.events, judge.runs.helpers
     made = [e for e in events if same(e.statement, slip.statement)]
@@ -111,7 +114,7 @@ def path_of(slip: Slip) -> str:
     return "" if path == RETURNED else path
 
 
-def instead(judge: Any, claim: Claim) -> str:
+def instead(judge: Judge, claim: Claim) -> str:
     """The formula of a gradient, in the student's names; empty where there is none."""
     from minigrad.explain import explain  # it takes long to load, and is seldom needed
 

@@ -14,12 +14,13 @@ from minigrad.derivation.backward.flows import close
 from minigrad.derivation.backward.lines import Change, replaced
 from minigrad.derivation.backward.room import broadcasts
 from minigrad.derivation.formulas.repairs import binary, name
+from minigrad.typing import Array
 
 MANY = {2: 120, 3: 60}
 """Of so many names products of so many factors are tried."""
 
 
-def missing_terms(arrays: Mapping[str, Any], delta: Any) -> Iterator[tuple[str, str]]:
+def missing_terms(arrays: Mapping[str, Array], delta: Array) -> Iterator[tuple[str, str]]:
     """Products of two and three of these numbers that are ``delta``, with their signs."""
     shape = np.shape(delta)
     fits = {n: v for n, v in arrays.items() if np.asarray(v).dtype.kind == "f" and
@@ -52,10 +53,10 @@ def products_of(
             yield tuple(names[k] for k in places)
 
 
-def matrix_products(arrays: Mapping[str, Any], delta: Any) -> Iterator[tuple[str, str]]:
+def matrix_products(arrays: Mapping[str, Array], delta: Array) -> Iterator[tuple[str, str]]:
     """``A @ B``, one of them transposed, where that is ``delta``."""
     shape = np.shape(delta)
-    form: dict[str, Any] = {}
+    form: dict[str, Array] = {}
     if len(shape) != 2:
         return
     for n, v in arrays.items():

@@ -16,9 +16,10 @@ import numpy as np
 from minigrad.derivation.backward.claims import Claim
 from minigrad.derivation.backward.collector import Collector
 from minigrad.derivation.backward.flows import Edge, Flows, close
-from minigrad.derivation.backward.naming import readings
+from minigrad.derivation.backward.naming import Meaning, readings
 from minigrad.derivation.backward.watch import Event
 from minigrad.graph import AnyNode
+from minigrad.typing import Array
 
 NEAR = 6
 """A line takes a gradient on by so many operations at most."""
@@ -67,7 +68,7 @@ def unnamed(collector: Collector, claims: Iterable[Claim]) -> list[Claim]:
     return [c for c in claims if c not in search.misnamed] + found
 
 
-def some_times(value: Any, truth: Any) -> bool:
+def some_times(value: Array, truth: Array) -> bool:
     """Whether a value is a number above 0, and not 1, times the truth."""
     factor = float(np.vdot(truth, value)) / (float(np.vdot(truth, truth)) or 1.0)
     return factor > 0 and close(value, factor * np.asarray(truth))
@@ -92,7 +93,7 @@ class Search:
         """Claims that are of something else than their names say, as their use tells."""
 
     @staticmethod
-    def meaning(collector: Collector, path: str) -> Any:
+    def meaning(collector: Collector, path: str) -> Meaning | None:
         return collector.namer.meaning(path, collector.aliases)
 
     def found(self, claims: list[Claim]) -> Iterator[Claim]:
@@ -236,7 +237,7 @@ class Search:
             if m in total and np.shape(total[m]) == np.shape(p) and self.follows(m, p, reader):
                 yield m
 
-    def part(self, p: Any, reader: Reader, right: bool) -> Iterator[Place]:
+    def part(self, p: Array, reader: Reader, right: bool) -> Iterator[Place]:
         """The uses through which ``p`` arrives, were it, or the rest of ``reader``, right."""
         total = self.flows.total[reader.node]
         if np.shape(p) == np.shape(total) == np.shape(reader.value):
@@ -247,7 +248,7 @@ class Search:
                 elif close(np.asarray(reader.value) - p, total - part):
                     yield reader.node, edges
 
-    def follows(self, m: AnyNode, p: Any, reader: Reader) -> bool:
+    def follows(self, m: AnyNode, p: Array, reader: Reader) -> bool:
         """Whether a gradient is what follows, were ``p`` what arrives at ``m``."""
         node, cone = reader.node, self.cone(reader.node)
         self.left -= sum(1 + np.size(n.ans) // 1000 for n in cone if type(n.ans) is not tuple)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 import numpy as np
 
@@ -11,7 +10,7 @@ from minigrad.derivation.backward.claims import Claim
 from minigrad.derivation.backward.collector import Collector
 from minigrad.derivation.backward.handed import numbers_of
 from minigrad.derivation.backward.report import Line
-from minigrad.derivation.backward.watch import Source
+from minigrad.derivation.backward.watch import Source, Watch
 from minigrad.derivation.diagnosis import Diagnosis
 from minigrad.derivation.report import Row, worst
 
@@ -38,7 +37,7 @@ def line_of_no_return(collector: Collector, claims: list[Claim]) -> Line | None:
     return Line(last, watch.source.text(last), "return", "return", "wrong", words, "", row)
 
 
-def is_local(path: str, watch: Any) -> bool:
+def is_local(path: str, watch: Watch) -> bool:
     """Whether it is a variable that ends with the call."""
     code = watch.code
     return path in code.co_varnames[code.co_argcount + code.co_kwonlyargcount :]

@@ -149,7 +149,7 @@ def _source_of(code: CodeType, filename: str) -> Source:
     try:
         tree = ast.parse(textwrap.dedent("".join(lines)))
         found.tree = lambda_in(tree, code)
-        body: Any = next(n for n in ast.walk(tree) if isinstance(n, ast.FunctionDef))
+        body: ast.FunctionDef = next(n for n in ast.walk(tree) if isinstance(n, ast.FunctionDef))
         found.tree = body
     except (SyntaxError, StopIteration):
         for s in compiled_statements(code):

@@ -30,6 +30,7 @@ from minigrad.derivation.grading import check_derivation
 from minigrad.errors import label
 from minigrad.reading.names import elsewhere, names
 from minigrad.tensor import Tensor
+from minigrad.typing import Keywords
 
 Points = float | Mapping[str, float] | None
 LARGE = 1_000_000
@@ -183,7 +184,7 @@ def result(student: str, found: Result, points: Points) -> Grade:
 
 
 def in_a_process(
-    todo: Mapping[str, Any], submission: Path, others: Collection[Path], limit: float
+    todo: Keywords, submission: Path, others: Collection[Path], limit: float
 ) -> Result:
     """What the process of one hand-in found."""
     if sys.platform in ALONE:

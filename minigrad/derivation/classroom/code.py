@@ -20,6 +20,7 @@ import numpy as np
 
 from minigrad.derivation.backward.naming import Namer, readings
 from minigrad.tensor import Tensor
+from minigrad.typing import Keywords, Variables
 
 KINDS = (".py", ".ipynb")
 SCOPES = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Lambda, ast.comprehension)
@@ -80,7 +81,7 @@ def plain_python(cell: str) -> str:
     return "\n".join(MAGIC.sub(r"\1pass", TIMED.sub(r"\1", t)) for t in cell.split("\n"))
 
 
-def run(path: Path, given: Mapping[str, Any] | None = None) -> dict[str, Any]:
+def run(path: Path, given: Keywords | None = None) -> dict[str, Any]:
     """The variables that a file leaves, started with those that are ``given``.
 
     Raises
@@ -95,10 +96,10 @@ def run(path: Path, given: Mapping[str, Any] | None = None) -> dict[str, Any]:
 
 
 def left_by(
-    path: Path, cells: list[str], given: Mapping[str, Any] | None = None
+    path: Path, cells: list[str], given: Keywords | None = None
 ) -> tuple[dict[str, Any], Exception | None]:
     """The variables that cells leave, and what the first of them that failed was stopped by."""
-    scope: dict[str, Any] = {**(given or {}), "__name__": "__main__", "__file__": str(path)}
+    scope: Variables = {**(given or {}), "__name__": "__main__", "__file__": str(path)}
     if path.suffix == ".ipynb":
         scope |= {"display": print, "get_ipython": Silent}
     sys.path.insert(0, str(path.parent))
@@ -123,7 +124,7 @@ def left_by(
     return scope, stopped
 
 
-def execute(cell: str, filename: str, scope: dict[str, Any]) -> None:
+def execute(cell: str, filename: str, scope: Variables) -> None:
     """Run one piece of code; where it awaits something, to its end."""
     linecache.cache[filename] = (len(cell), None, cell.splitlines(True), filename)
     code = compile(cell, filename, "exec", TOP_LEVEL_AWAIT, dont_inherit=True)
@@ -136,7 +137,7 @@ def execute(cell: str, filename: str, scope: dict[str, Any]) -> None:
         exec(code, scope)
 
 
-def unreached(cells: list[str], scope: Mapping[str, Any]) -> dict[str, Any]:
+def unreached(cells: list[str], scope: Keywords) -> dict[str, Any]:
     """The variables that cells would have set, had they not stopped: None each."""
     found: dict[str, Any] = {}
     for cell in cells:
@@ -158,7 +159,7 @@ class Silent:
         return lambda *args, **kwargs: None
 
 
-def output_of(scope: Mapping[str, Any]) -> Tensor:
+def output_of(scope: Keywords) -> Tensor:
     """The end of the computation: what is called ``output``, else the newest scalar Tensor.
 
     Raises
@@ -185,7 +186,7 @@ def output_of(scope: Mapping[str, Any]) -> Tensor:
     return max(scalars, key=lambda t: int(t.node.seq))
 
 
-def hand_in(scope: Mapping[str, Any], reference: Mapping[str, Any]) -> dict[Any, Any]:
+def hand_in(scope: Keywords, reference: Keywords) -> dict[Any, Any]:
     """The answers in a student's variables: a dict, or variables called like gradients.
 
     Of a variable that is None nothing was written.

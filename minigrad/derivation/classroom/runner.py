@@ -10,7 +10,6 @@ import html
 import json
 import os
 import threading
-from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -28,6 +27,7 @@ from minigrad.derivation.classroom.code import (
 from minigrad.derivation.grading import check_derivation
 from minigrad.reading.names import Scope, elsewhere
 from minigrad.tensor import Tensor
+from minigrad.typing import Keywords, Variables
 
 Result = dict[str, Any]
 LARGEST = 1 << 28
@@ -72,7 +72,7 @@ def plainly(value: Any) -> Any:
     return value if isinstance(value, int | float | str | None) else repr(value)
 
 
-def given_to(scope: Mapping[str, Any]) -> dict[str, Any]:
+def given_to(scope: Keywords) -> dict[str, Any]:
     """The teacher's data as a student may use them: Tensors as arrays."""
     found: dict[str, Any] = {}
     for name, value in scope.items():
@@ -101,16 +101,14 @@ def graded(reference: Path, cells: list[str], submission: Path) -> Result:
     return noted(found, ended(stopped))
 
 
-def ran(
-    submission: Path, given: Mapping[str, Any] | None = None
-) -> tuple[dict[str, Any], Exception | None]:
+def ran(submission: Path, given: Keywords | None = None) -> tuple[dict[str, Any], Exception | None]:
     """A student's variables, None for those that are missing since the code stopped by an error."""
     cells = cells_of(submission)
     mine, stopped = left_by(submission, cells, given)
     return {**mine, **(unreached(cells, mine) if stopped is not None else {})}, stopped
 
 
-def held_against(scope: dict[str, Any], mine: dict[str, Any], filename: str) -> Result:
+def held_against(scope: Variables, mine: dict[str, Any], filename: str) -> Result:
     """A student's variables held against those of a teacher."""
     backward = mine.get("backward")
     asked = callable(scope.get("forward")) and "inputs" in scope

@@ -11,7 +11,7 @@ import ast
 import itertools
 import math
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -26,6 +26,11 @@ from minigrad.derivation.formulas.reading import Reading
 from minigrad.derivation.formulas.repairs import explained, first_right
 from minigrad.derivation.formulas.variables import Tie
 from minigrad.derivation.values import read
+from minigrad.typing import Function
+
+if TYPE_CHECKING:
+    from minigrad.derivation.report import Row
+
 
 WRONG = ("wrong", "carried")
 REPAIRS, FEW = 3000, 20_000
@@ -126,7 +131,7 @@ class Formulas(Reading):
                 return True
         return False
 
-    def judged(self, answer: Answer, row: Any) -> Any:
+    def judged(self, answer: Answer, row: Row) -> Row:
         """The row of a formula: held against other points, and its slip looked for.
 
         Where these had to be given up, the note says so.
@@ -136,7 +141,7 @@ class Formulas(Reading):
         doubts = sorted(self.doubts) if found.verdict == "correct" else []
         return replace(found, note="; ".join(filter(None, [found.note, *doubts])))
 
-    def verdict(self, answer: Answer, row: Any) -> Any:
+    def verdict(self, answer: Answer, row: Row) -> Row:
         """The row of a formula, with its slip."""
         truth = self.truth(answer, row)
         if answer.error:
@@ -262,7 +267,7 @@ class Formulas(Reading):
         axes = getattr(tree, "axes", None)
         return as_written(text, axes) if axes else text
 
-    def failed(self, answer: Answer, row: Any, truth: Any) -> Any:
+    def failed(self, answer: Answer, row: Row, truth: Function) -> Row:
         """The row of a formula that cannot be computed."""
         words = answer.error
         if len(answer.lines) == 1 and isinstance(answer.last, ast.Name) and row.remark:
@@ -293,7 +298,7 @@ class Formulas(Reading):
             return f"{what}: {hint or written(tree)}"
         return ""
 
-    def applied(self, rows: list[Any]) -> list[Any]:
+    def applied(self, rows: list[Row]) -> list[Row]:
         """The rows with the verdicts on formulas."""
         by_text = {self.text(key): a for key, a in self.answers.items()}
         return [

@@ -17,6 +17,7 @@ from minigrad.graph import AnyNode
 from minigrad.reading.inline import inlined
 from minigrad.reading.names import Names, base_of, is_a
 from minigrad.reading.statements import SYMBOLS
+from minigrad.typing import Array
 
 MOST = 100
 """Of longer statements, no more parts are looked at."""
@@ -99,7 +100,7 @@ def computed_by(names: Names, node: AnyNode, i: int) -> tuple[ast.expr, bool] | 
     if written is not None:  # what the user's own functions compute
         wholes[0], seen = written[0], dict(written[1])
 
-    def held(name: str) -> Any:
+    def held(name: str) -> Array:
         x = seen.get(name)
         if isinstance(x, bool) or not isinstance(x, int | float | np.number | np.ndarray):
             raise NoFormula(name)

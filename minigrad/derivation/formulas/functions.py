@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from minigrad.ops.record import public
+from minigrad.typing import Array, Function
 
 MOST = 400
 """Rows of an identity matrix, and parts of a formula; beyond them it is not read."""
@@ -55,7 +56,7 @@ WHOLE = {"sum", "mean", "prod", "max", "min", "std", "var", "cumsum", "cumprod",
          "flip", "roll", "tril", "triu", "diagonal", "trace", "diff", "concatenate", "stack",
          "matrix_power"}  # fmt: skip
 """Functions whose further arguments are whole numbers: axes, lengths, places."""
-OWN: ContextVar[dict[str, Callable[..., Any]]] = ContextVar("OWN", default={})  # noqa: B039
+OWN: ContextVar[dict[str, Function]] = ContextVar("OWN", default={})  # noqa: B039
 """The user's functions that formulas call, by the names that they have here."""
 
 
@@ -65,10 +66,10 @@ class Functions(dict[str, Callable[..., Any]]):
     def __contains__(self, name: object) -> bool:
         return super().__contains__(name) or name in OWN.get() or name in self.special()
 
-    def __missing__(self, name: str) -> Callable[..., Any]:
+    def __missing__(self, name: str) -> Function:
         return OWN.get().get(name) or self.special()[name]
 
-    def special(self) -> dict[str, Callable[..., Any]]:
+    def special(self) -> dict[str, Function]:
         """Those of SciPy's, where it is there."""
         module = sys.modules.get("scipy.special")
         return {name: getattr(module, name) for name in SPECIAL} if module is not None else {}
@@ -87,7 +88,7 @@ def eye(n: Any) -> Any:
     return np.eye(int(n))
 
 
-def full(shape: Any, value: Any) -> Any:
+def full(shape: Any, value: Array) -> Array:
     """An array of equal entries."""
     lengths = np.ravel(shape)
     within(math.prod(lengths))
@@ -109,7 +110,7 @@ def einsum(letters: Any, *arrays: Any) -> Any:
     return public["einsum"](letters, *arrays)
 
 
-def made(name: str, args: Sequence[Any]) -> int:
+def made(name: str, args: Sequence[Array]) -> int:
     """How many entries a function, or an operation, makes at least."""
     shapes: list[tuple[int, ...]] = [np.shape(a) for a in args]
     sizes: list[int] = [math.prod(shape) for shape in shapes]

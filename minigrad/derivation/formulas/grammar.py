@@ -30,6 +30,7 @@ from minigrad.derivation.formulas.functions import (
     made,
     within,
 )
+from minigrad.typing import Array, Function
 
 LONGEST, PASSES = 2000, 1000
 """Characters of a formula, and passes of its loops; beyond them it is not read."""
@@ -207,7 +208,7 @@ def arguments(call: ast.Call) -> list[ast.expr]:
     return [call.func.value, *(call.args if call.func.attr not in SAME else ())]
 
 
-def function_of(call: ast.Call) -> Callable[..., Any]:
+def function_of(call: ast.Call) -> Function:
     """The function that a call means.
 
     Raises
@@ -236,7 +237,7 @@ def function_of(call: ast.Call) -> Callable[..., Any]:
     return FUNCTIONS[name]
 
 
-def prime(f: Callable[..., Any]) -> Callable[[Any], Any]:
+def prime(f: Function) -> Callable[[Any], Any]:
     """The derivative of an elementwise function."""
     slope = grad(lambda x: FUNCTIONS["sum"](f(x)))
     return lambda x: slope(np.asarray(x, float))
@@ -245,7 +246,7 @@ def prime(f: Callable[..., Any]) -> Callable[[Any], Any]:
 # --- the value -------------------------------------------------------------------------
 
 
-def computed(x: ast.BinOp, a: Any, b: Any) -> Any:
+def computed(x: ast.BinOp, a: Array, b: Array) -> Array:
     """The operation ``x`` of two values."""
     sign, operation = OPERATIONS[type(x.op)]
     try:
@@ -258,7 +259,7 @@ def computed(x: ast.BinOp, a: Any, b: Any) -> Any:
         raise NoFormula(f"{written(x)}: shapes {shapes} do not fit {sign}") from None
 
 
-def value_of(part: ast.AST, lookup: Lookup, numbers: Callable[[float], Any] = float) -> Any:
+def value_of(part: ast.AST, lookup: Lookup, numbers: Callable[[float], Any] = float) -> Array:
     """What a formula is, given what its names are.
 
     Parameters
@@ -284,16 +285,16 @@ class Value(ast.NodeVisitor):
     def generic_visit(self, node: ast.AST) -> Any:
         raise NoFormula(f"{ast.unparse(node)!r} is not a number or an array")
 
-    def visit_Constant(self, x: ast.Constant) -> Any:
+    def visit_Constant(self, x: ast.Constant) -> Array:
         k = number_of(x)
         if k is None:
             raise NoFormula(f"{x.value!r} is not a number")
         return np.float64(self.numbers(k))
 
-    def visit_Name(self, x: ast.Name) -> Any:
+    def visit_Name(self, x: ast.Name) -> Array:
         return self.lookup(x.id)
 
-    def visit_BinOp(self, x: ast.BinOp) -> Any:
+    def visit_BinOp(self, x: ast.BinOp) -> Array:
         k = number_of(x)
         if k is not None:
             return np.float64(self.numbers(k))
@@ -311,10 +312,10 @@ class Value(ast.NodeVisitor):
         pairs = zip(x.ops, sides, sides[1:], strict=False)
         return math.prod(np.asarray(COMPARISONS[type(op)](a, b), float)[()] for op, a, b in pairs)
 
-    def visit_List(self, x: ast.List) -> Any:
+    def visit_List(self, x: ast.List) -> Array:
         return np.array([self.visit(part) for part in x.elts])
 
-    def visit_Tuple(self, x: ast.Tuple) -> Any:
+    def visit_Tuple(self, x: ast.Tuple) -> Array:
         return np.array([self.visit(part) for part in x.elts])
 
     def visit_ListComp(self, x: ast.ListComp) -> Any:
@@ -337,7 +338,7 @@ class Value(ast.NodeVisitor):
     def visit_IfExp(self, x: ast.IfExp) -> Any:
         return FUNCTIONS["where"](*map(self.visit, (x.test, x.body, x.orelse)))
 
-    def visit_Call(self, x: ast.Call) -> Any:
+    def visit_Call(self, x: ast.Call) -> Array:
         if isinstance(x.func, ast.Name) and x.func.id == "D_":
             return self.lookup("d" + "/d".join(ast.unparse(a) for a in x.args))
         f, parts = function_of(x), arguments(x)

@@ -10,22 +10,23 @@ import ast
 import inspect
 import re
 import textwrap
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from types import FunctionType
 from typing import Any
 
 from minigrad.derivation.formulas.functions import FUNCTIONS, OWN, SPELLINGS, NoFormula
 from minigrad.derivation.formulas.grammar import check, prime, value_of
 from minigrad.errors import is_user
+from minigrad.typing import Function, Keywords
 
 CALL = r"(?<![\w.\\])([^\W\d]\w*+)(['′]?)\s*\("
 """A function called by its name; linear in the text, however long a word is."""
 
 
-def read_own(scopes: Iterable[Mapping[str, Any]], texts: Iterable[str]) -> None:
+def read_own(scopes: Iterable[Keywords], texts: Iterable[str]) -> None:
     """Know the functions of the caller's that are called in some formulas."""
     called = {name for text in texts for name, _ in re.findall(CALL, text)}
-    found: dict[str, Callable[..., Any]] = {}
+    found: dict[str, Function] = {}
     for scope in scopes:
         for name in called & scope.keys():
             one = formula_of(scope[name]) if SPELLINGS.get(name, name) not in FUNCTIONS else None
@@ -48,7 +49,7 @@ def renamed(text: str) -> str:
     return re.sub(CALL, one, text) if OWN.get() else text
 
 
-def formula_of(f: Any) -> Callable[..., Any] | None:
+def formula_of(f: Any) -> Function | None:
     """A function that is one formula; None for others."""
     if not isinstance(f, FunctionType) or not is_user(f.__code__.co_filename):
         return None

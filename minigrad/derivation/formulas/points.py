@@ -29,6 +29,7 @@ from minigrad.graph import NOTHING, AnyNode, Leaf, Node, backward_pass, next_seq
 from minigrad.reading.names import Names, layout
 from minigrad.reading.statements import tree_of
 from minigrad.tensor import Tensor
+from minigrad.typing import Array
 
 SEED = 20_260
 LITTLE, SMALL = 1e-4, 2
@@ -54,11 +55,11 @@ class Point:
     """
 
     nodes: dict[AnyNode, AnyNode] = field(default_factory=dict)
-    values: dict[AnyNode, Any] = field(default_factory=dict)
+    values: dict[AnyNode, Array] = field(default_factory=dict)
     constants: dict[str, Any] = field(default_factory=dict)
     moved: dict[Any, Any] = field(default_factory=dict)
     _derivatives: dict[tuple[AnyNode, AnyNode, bool], Any] = field(default_factory=dict)
-    _gradients: dict[AnyNode, dict[AnyNode, Any]] = field(default_factory=dict)
+    _gradients: dict[AnyNode, dict[AnyNode, Array]] = field(default_factory=dict)
 
     def derivative(self, u: AnyNode, v: AnyNode, full: bool = False) -> Any:
         """``du/dv``: a gradient, a diagonal, or the full Jacobian, ``u.shape + v.shape``."""
@@ -74,7 +75,7 @@ class Point:
         rows = [self._pulled(u, to, np.eye(1, size, k).reshape(shape)[()], v) for k in range(size)]
         return np.stack(rows).reshape((*shape, *np.shape(self.values[v])))
 
-    def gradients(self, u: AnyNode) -> dict[AnyNode, Any]:
+    def gradients(self, u: AnyNode) -> dict[AnyNode, Array]:
         """The derivatives of ``u`` by all nodes."""
         if u not in self._gradients:
             ends = {here: node for node, here in self.nodes.items()}
@@ -91,10 +92,10 @@ class Point:
 class Points:
     """The data, and other points."""
 
-    def __init__(self, names: Names, given: Mapping[AnyNode, Any]) -> None:
+    def __init__(self, names: Names, given: Mapping[AnyNode, Array]) -> None:
         self.names = names
         self.nodes: list[AnyNode] = sorted(names.nodes, key=lambda n: n.seq)
-        self.values: dict[AnyNode, Any] = dict(given)
+        self.values: dict[AnyNode, Array] = dict(given)
         self.named: dict[tuple[AnyNode, int], str] = {}
         self.computed: dict[tuple[AnyNode, int], ast.expr] = {}
         """Constants that a statement computes from others, as ``1 - y`` in ``(1 - y) * log(p)``."""
@@ -124,7 +125,7 @@ class Points:
         self.data: Point = self.at(None)
         self.others: list[Point] = self._some() or self.close
 
-    def _meet(self, node: AnyNode, i: int, arg: Any) -> None:
+    def _meet(self, node: AnyNode, i: int, arg: Array) -> None:
         """Find out what a constant is to the user."""
         at, nobody = (node, i), self.names.owner(node) is None
         if nobody and (first := self.met.get(id(arg))) is not None:
@@ -261,7 +262,7 @@ class Points:
 
     def at(
         self,
-        rng: Any,
+        rng: np.random.Generator | None,
         still: frozenset[str] = frozenset(),
         move: Move | None = None,
         exponents: bool = False,
@@ -309,7 +310,7 @@ class Points:
             raise NoFormula(f"no variable is called {name!r}")
         return found
 
-    def _argument(self, point: Point, node: AnyNode, i: int) -> Any:
+    def _argument(self, point: Point, node: AnyNode, i: int) -> Array:
         parent, arg = node.parents[i], node.args[i]
         if parent is not None:
             return point.values[parent]
@@ -322,7 +323,7 @@ class Points:
         return point.constants[name[:-2]].T if name.endswith(".T") else point.constants[name]
 
 
-def varies(x: Any) -> bool:
+def varies(x: Array) -> bool:
     """Whether a constant may be another number: no count, no label, no one-hot array."""
     if x is None or isinstance(x, bool | int | tuple):
         return False
@@ -332,7 +333,7 @@ def varies(x: Any) -> bool:
     return not np.ndim(x) or not np.all(np.isin(x, (0.0, 1.0, -1.0)))
 
 
-def moved(x: Any, rng: Any, constant: bool) -> Any:
+def moved(x: Array, rng: np.random.Generator, constant: bool) -> Array:
     """``x`` elsewhere: of the same sign, and not larger, so that it stays where it is defined."""
     x = np.asarray(x)
     if constant and not varies(x[()]):
@@ -366,7 +367,7 @@ def is_diagonal(x: Any) -> bool:
     return square and np.array_equal(x != 0, np.eye(len(x), dtype=bool))
 
 
-def is_symmetric(x: Any) -> bool:
+def is_symmetric(x: Array) -> bool:
     """Whether ``x`` equals its transpose, and not because all of it is alike, or 0 beside it."""
     if x.ndim != 2 or x.shape[0] != x.shape[1] or not np.array_equal(x, x.T):
         return False
@@ -382,7 +383,7 @@ def distributed(x: Any) -> int | None:
     return None
 
 
-def tensors_of(*found: Any) -> dict[AnyNode, Any]:
+def tensors_of(*found: Any) -> dict[AnyNode, Array]:
     """The values of Tensors, by node."""
     return {t.node: t._value for t in found if isinstance(t, Tensor) and t.node is not None}
 

@@ -293,7 +293,7 @@ class Reading(Variables):
             found = self.reader.read(key)
         except (ValueError, TypeError):
             return []
-        out: Any = self.output.node
+        out: AnyNode = self.output.node
         if found.kind == "update":
             return []
         return [(out if found.kind == "value" else found.u, found.v, found.index)]

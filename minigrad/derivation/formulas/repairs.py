@@ -13,6 +13,7 @@ import numpy as np
 
 from minigrad.derivation.formulas.functions import ALONE, OWN
 from minigrad.derivation.formulas.grammar import names_in, written
+from minigrad.typing import Shape
 
 NUMBERS = (2.0, 3.0, 4.0, 0.5, 1.0, 0.25)
 Repair = tuple[str, ast.expr, str]
@@ -37,7 +38,7 @@ def by_kind(
 
 
 def common_kinds(
-    formula: ast.expr, names: Sequence[str], shapes: Mapping[str, Any]
+    formula: ast.expr, names: Sequence[str], shapes: Mapping[str, Shape]
 ) -> Iterator[Iterator[Repair]]:
     """What goes wrong most, in formulas and in code."""
     yield iter([("sign", negative(formula), "its sign is flipped")])
@@ -204,7 +205,7 @@ def _numbers(f: ast.expr) -> Iterator[Repair]:
 def _complements(f: ast.expr) -> Iterator[Repair]:
     """``a`` for ``1 - a``, or the other way."""
     for x in places(f, (ast.Name, ast.BinOp)):
-        new: Any = binary(ast.Constant(1), ast.Sub(), x)
+        new: ast.expr = binary(ast.Constant(1), ast.Sub(), x)
         if isinstance(x, ast.BinOp):
             one = isinstance(x.left, ast.Constant) and x.left.value == 1
             if not (one and isinstance(x.op, ast.Sub)):
@@ -300,7 +301,7 @@ def _matrices(f: ast.expr) -> Iterator[Repair]:
 
 
 def other_names(
-    f: ast.expr, names: Sequence[str], shapes: Mapping[str, Any], alike: bool = True
+    f: ast.expr, names: Sequence[str], shapes: Mapping[str, Shape], alike: bool = True
 ) -> Iterator[Repair]:
     """A name where another belongs, of its shape or of any other."""
     for x in places(f, ast.Name):
@@ -311,7 +312,9 @@ def other_names(
                 yield "wrong_node", new, f"{mine} stands where {other} belongs"
 
 
-def further_terms(f: ast.expr, names: Sequence[str], shapes: Mapping[str, Any]) -> Iterator[Repair]:
+def further_terms(
+    f: ast.expr, names: Sequence[str], shapes: Mapping[str, Shape]
+) -> Iterator[Repair]:
     """A term that is missing: of the whole, of a name, or of a number."""
     names = [n for n in names if not n[0].isdigit()]  # a constant that is forgotten is a factor
     scalars = [n for n in names if shapes[n] == ()]
@@ -350,7 +353,7 @@ def further_terms(f: ast.expr, names: Sequence[str], shapes: Mapping[str, Any]) 
 
 
 def further_matrices(
-    f: ast.expr, names: Sequence[str], shapes: Mapping[str, Any]
+    f: ast.expr, names: Sequence[str], shapes: Mapping[str, Shape]
 ) -> Iterator[Repair]:
     """A matrix that is missing: D.T @ D @ c for c."""
     for x in [*places(f, ast.Name), *operations(f, ast.Add, ast.Sub)]:

@@ -34,6 +34,7 @@ from minigrad.derivation.walk import shape_of
 from minigrad.graph import AnyNode
 from minigrad.reading.names import Names, names
 from minigrad.tensor import Tensor
+from minigrad.typing import Array
 
 Alias = tuple[float, AnyNode, bool]
 """So many times the value of a node, or the derivative by it."""
@@ -64,7 +65,7 @@ class Variables:
         self.aliases: dict[str, Alias | None] = {}
         self.definitions: dict[str, ast.expr | None] = {}
         held = [v for scope in self.names.scopes for v in scope.variables.values()]
-        self.given: dict[AnyNode, Any] = tensors_of(output, *tensors, *held)
+        self.given: dict[AnyNode, Array] = tensors_of(output, *tensors, *held)
         self.points: Points = Points(self.names, self.given)
 
     def include(self, *nodes: AnyNode) -> None:
@@ -221,7 +222,7 @@ class Variables:
                     return k, node, slopes
         return None
 
-    def of_nodes(self, point: Point, slopes: bool) -> dict[AnyNode, Any]:
+    def of_nodes(self, point: Point, slopes: bool) -> dict[AnyNode, Array]:
         """The values of all nodes, or the derivatives by them."""
         return point.gradients(self.output.node) if slopes else point.values
 

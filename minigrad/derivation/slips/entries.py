@@ -13,6 +13,7 @@ from minigrad.derivation.factors import is_simple, number
 from minigrad.derivation.search import Search
 from minigrad.derivation.slips.registry import Found, slip
 from minigrad.derivation.walk import Edge, RuleCall, shape_of
+from minigrad.typing import Array
 
 MANY = 1_000
 """Entries of larger arrays are not looked for at other places."""
@@ -36,13 +37,13 @@ def assigned(s: Search) -> Found:
             yield s.edited(dict.fromkeys(group, way)), s.operand(group[0][0], 0), which
 
 
-def assign(g: Any, call: RuleCall) -> Any:
+def assign(g: Array, call: RuleCall) -> Array:
     total = np.zeros_like(call.args[0])
     total[call.node.kwargs.get("index", ())] = g
     return total
 
 
-def assign_first(g: Any, call: RuleCall) -> Any:
+def assign_first(g: Array, call: RuleCall) -> Array:
     index = call.node.kwargs.get("index", ())
     keys = np.arange(np.size(call.args[0])).reshape(np.shape(call.args[0]))[index]
     total = np.zeros(np.size(call.args[0]))
@@ -58,7 +59,7 @@ def windows(s: Search) -> Found:
     if len(picks) < 2 or not picks_alone(s) or not s.q.fits:
         return
     picks.sort(key=lambda n: n.seq)
-    arrived: list[Any] = [s.gradients.get(n) for n in picks]
+    arrived: list[Array] = [s.gradients.get(n) for n in picks]
     if any(g is None for g in arrived):
         return
     for order in (range(len(picks)), reversed(range(len(picks)))):
@@ -125,7 +126,7 @@ def places(s: Search, wrong: Any) -> Iterator[str]:
     yield from lines_of(wrong)
 
 
-def diagonal_places(wrong: Any) -> Iterator[str]:
+def diagonal_places(wrong: Array) -> Iterator[str]:
     """All entries on the diagonal, or all off it."""
     if wrong.ndim == 2 and wrong.shape[0] == wrong.shape[1]:
         diagonal = np.eye(len(wrong), dtype=bool)
@@ -134,7 +135,7 @@ def diagonal_places(wrong: Any) -> Iterator[str]:
                 yield f"entries {words} the diagonal are wrong"
 
 
-def lines_of(wrong: Any) -> Iterator[str]:
+def lines_of(wrong: Array) -> Iterator[str]:
     """A few rows or columns, or entries of a vector."""
     for axis in range(wrong.ndim):
         lines = np.any(wrong, axis=tuple(a for a in range(wrong.ndim) if a != axis))
@@ -160,7 +161,7 @@ def displaced(s: Search) -> str:
     return DISPLACED
 
 
-def what_is_there(s: Search, wrong: Any) -> str:
+def what_is_there(s: Search, wrong: Array) -> str:
     """What the wrong entries are: nothing, or a number times what belongs there."""
     hand, value = s.q.hand[wrong], s.base.value[wrong]
     if not np.any(hand):

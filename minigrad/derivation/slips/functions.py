@@ -15,10 +15,12 @@ from minigrad.derivation.search import Search
 from minigrad.derivation.slips.registry import Found, slip
 from minigrad.derivation.walk import Edit, RuleCall, shape_of, size_of
 from minigrad.graph import AnyNode
+from minigrad.ops.record import Op
+from minigrad.typing import Array
 
-Local = Callable[[Any, Any], Any]
+Local = Callable[[Array, Array], Array]
 
-SLOPES: dict[Any, list[tuple[str, str, Local]]] = {
+SLOPES: dict[Op | None, list[tuple[str, str, Local]]] = {
     ops.tanh: [
         ("1 + {a}**2", "1 - {a}**2", lambda x, a: 1 + a**2),
         ("-{a}**2", "1 - {a}**2", lambda x, a: -(a**2)),
@@ -77,7 +79,7 @@ SLOPES: dict[Any, list[tuple[str, str, Local]]] = {
 """What is written for a derivative, what belongs there, and its value by input and output."""
 
 
-def _sigma(x: Any) -> Any:
+def _sigma(x: Array) -> Array:
     return 1 / (1 + np.exp(-x))
 
 
@@ -110,7 +112,7 @@ def is_scaling(node: AnyNode, i: int) -> bool:
     return node.op in (ops.negative, ops.add, ops.subtract)
 
 
-def instead(d: Any) -> Edit:
+def instead(d: Array) -> Edit:
     return lambda g, call: g * d
 
 
@@ -164,7 +166,7 @@ def powers(s: Search) -> Found:
             yield s.edited({(node, i): instead(d)}), wrong, right
 
 
-def wrong_bases(s: Search, node: AnyNode) -> Iterator[tuple[str, str, Any]]:
+def wrong_bases(s: Search, node: AnyNode) -> Iterator[tuple[str, str, Array]]:
     """What is written for the slope of x**p by x: both as words, and its value."""
     if size_of(node.args[1]) != 1:
         return
@@ -312,14 +314,14 @@ def received_by(op: Any) -> Edit:
     return edit
 
 
-def averaged(g: Any, call: RuleCall, mean: bool) -> Any:
+def averaged(g: Array, call: RuleCall, mean: bool) -> Array:
     """The rule of a mean, or of a sum, in place of that of a maximum."""
     shape = shape_of(call.args[0])
     share = max(1, size_of(call.ans)) / np.prod(shape) if mean else 1.0
     return share * np.broadcast_to(opened(g, call), shape)
 
 
-def opened(g: Any, call: RuleCall) -> Any:
+def opened(g: Array, call: RuleCall) -> Array:
     """What arrives at a reduction, with the axes that it removed."""
     axis, shape = call.node.kwargs.get("axis"), shape_of(call.args[0])
     if call.node.kwargs.get("keepdims") or axis is None or np.ndim(g) == len(shape):
@@ -390,7 +392,7 @@ def one_copy(s: Search) -> Found:
             yield s.edited({(node, i): scaled(mask)}), s.describe(node), which
 
 
-def diagonal_alone(g: Any, call: RuleCall) -> Any:
+def diagonal_alone(g: Array, call: RuleCall) -> Any:
     """The terms on the diagonal of what is summed."""
     c = call(g)
     if np.ndim(c) != 2 or np.shape(c)[0] != np.shape(c)[1]:
@@ -406,7 +408,7 @@ def alone(axes: tuple[int, ...], everywhere: bool) -> Edit:
     return lambda g, call: one_term(call(g), axes, call, everywhere)
 
 
-def whole(g: Any, call: RuleCall) -> Any:
+def whole(g: Array, call: RuleCall) -> Array:
     """The sum over all axes, for each entry alike."""
     return np.full(shape_of(call.args[call.i]), np.sum(call(g)))
 
@@ -414,7 +416,7 @@ def whole(g: Any, call: RuleCall) -> Any:
 def picked(axes: tuple[int, ...], end: int) -> Edit:
     """The first or the last term of a sum."""
 
-    def edit(g: Any, call: RuleCall) -> Any:
+    def edit(g: Array, call: RuleCall) -> Array:
         c, shape = call(g), shape_of(call.args[call.i])
         if np.ndim(c) <= max(axes):
             raise ValueError("no sum is taken")
@@ -424,7 +426,7 @@ def picked(axes: tuple[int, ...], end: int) -> Edit:
     return edit
 
 
-def resummed(c: Any, axes: tuple[int, ...], shape: tuple[int, ...]) -> Any:
+def resummed(c: Array, axes: tuple[int, ...], shape: tuple[int, ...]) -> Any:
     total = np.sum(c, axis=axes)
     if np.size(total) != np.prod(shape) or np.ndim(c) <= max(axes):
         raise ValueError("of another shape")
@@ -434,7 +436,7 @@ def resummed(c: Any, axes: tuple[int, ...], shape: tuple[int, ...]) -> Any:
     return total.reshape(shape)
 
 
-def one_term(c: Any, axes: tuple[int, ...], call: RuleCall, everywhere: bool) -> Any:
+def one_term(c: Array, axes: tuple[int, ...], call: RuleCall, everywhere: bool) -> Array:
     """The sum with all its terms, which are alike or 0, counted once."""
     if np.ndim(c) <= max(axes):
         raise ValueError("no sum is taken")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 from itertools import combinations, permutations
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -19,6 +19,11 @@ from minigrad.derivation.slips.registry import Found, slip
 from minigrad.derivation.vocabulary import role
 from minigrad.derivation.walk import Edge, Edit, RuleCall, shape_of, size_of
 from minigrad.graph import AnyNode
+from minigrad.typing import Array
+
+if TYPE_CHECKING:
+    from minigrad.ops.record import Op
+
 
 PAIRED = 12
 """Of so many values, each is tried for each other one in all parts at once."""
@@ -31,7 +36,7 @@ SMALL_GRAPH, SMALL_ARRAYS = 40, 10_000
 """The forward pass is only repeated with other inputs where that is cheap."""
 
 
-def skip(g: Any, call: RuleCall) -> Any:
+def skip(g: Array, call: RuleCall) -> Array:
     """What arrives, as it is; without a matrix it may be broadcast to what follows."""
     shape = shape_of(call.args[call.i])
     if call.node.op is ops.matmul and np.shape(g) != shape and np.ndim(g) == len(shape):
@@ -176,7 +181,7 @@ def extra_value(s: Search) -> Found:
         ])  # fmt: skip
 
 
-def multiplied(s: Search, factors: list[tuple[str, Any]]) -> Found:
+def multiplied(s: Search, factors: list[tuple[str, Array]]) -> Found:
     base = s.base.value
     for name, d in factors:
         if s.q.layout == "jacobian" and d.shape != ():
@@ -202,7 +207,7 @@ def at_input(s: Search) -> Found:
             yield from seen(s, node, i, s.operand(node, 0), node.args[0])
 
 
-def seen(s: Search, node: AnyNode, i: int, name: str, value: Any) -> Found:
+def seen(s: Search, node: AnyNode, i: int, name: str, value: Array) -> Found:
     """The rule of a function of one argument, with another value in place of its output."""
     if shape_of(value) != shape_of(node.ans):
         return
@@ -232,7 +237,7 @@ def swapped(s: Search) -> Found:
                     yield s.edited({(node, i): edit}), name, s.operand(other, 0)
 
 
-def by_output(s: Search, node: AnyNode, value: Any, words: tuple[str, str]) -> tuple[str, str]:
+def by_output(s: Search, node: AnyNode, value: Array, words: tuple[str, str]) -> tuple[str, str]:
     """The names of what a function makes of two arguments, where these have none."""
     inner = words[1]  # of what has no name, a formula or what it is called for a while
     if len(node.args) == 1 and s.names.known(node) and (inner.startswith("(") or inner[-1] == "_"):
@@ -287,7 +292,9 @@ def slope_elsewhere(s: Search) -> Found:
             yield base / d * slope, s.factor_name((node, i)), name, s.operand(node, 0)
 
 
-def substitutes(s: Search, values: list[tuple[str, Any]]) -> Iterator[tuple[Edge, int, str, Any]]:
+def substitutes(
+    s: Search, values: list[tuple[str, Array]]
+) -> Iterator[tuple[Edge, int, str, Array]]:
     """Edges whose rules see an argument, and what may have been taken for it."""
     for node, i in s.edges:
         op: Any = node.op
@@ -301,14 +308,14 @@ def substitutes(s: Search, values: list[tuple[str, Any]]) -> Iterator[tuple[Edge
                     yield (node, i), j, name, value
 
 
-def tells(value: Any, arg: Any) -> bool:
+def tells(value: Array, arg: Array) -> bool:
     """Whether one may be told from the other times a small number, which is a ``factor``."""
     if size_of(value) > 1 or not np.all(value) or not np.all(arg):
         return True
     return not is_simple(float(np.sum(value)) / float(np.sum(arg)))
 
 
-def alike(s: Search, node: AnyNode, j: int, value: Any) -> bool:
+def alike(s: Search, node: AnyNode, j: int, value: Array) -> bool:
     """Whether ``value`` plays elsewhere the part that argument ``j`` plays here.
     Among rounded numbers much agrees by accident; what people mix up are two inputs,
     two weights, or two arguments of one function.
@@ -322,7 +329,7 @@ def sign_of_an_operand(s: Search) -> Found:
     for node in s.q.graph.nodes:
         if node.op not in (ops.add, ops.subtract):
             continue
-        other: Any = ops.subtract if node.op is ops.add else ops.add
+        other: Op = ops.subtract if node.op is ops.add else ops.add
         moved = other.forward(*node.args)
         if np.shape(moved) == shape_of(node.ans):
             left, right = s.operand(node, 0), s.operand(node, 1)
@@ -447,14 +454,14 @@ def matrix_for_elementwise(s: Search) -> Found:
             yield s.edited({(node, i): edit}), name
 
 
-def matrix_product(g: Any, call: RuleCall, left: bool) -> Any:
+def matrix_product(g: Array, call: RuleCall, left: bool) -> Array:
     d = call(np.ones_like(g))
     if np.ndim(g) != 2 or np.ndim(d) != 2:
         raise ValueError("no matrices")
     return shaped(d @ g if left else g @ d, call)
 
 
-def shaped(value: Any, call: RuleCall) -> Any:
+def shaped(value: Array, call: RuleCall) -> Array:
     if shape_of(value) != shape_of(call.args[call.i]):
         raise ValueError("of another shape")
     return value

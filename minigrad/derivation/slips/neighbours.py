@@ -23,6 +23,7 @@ from minigrad.derivation.walk import Edit, RuleCall, shape_of, size_of
 from minigrad.graph import AnyNode
 from minigrad.ops.record import by_name
 from minigrad.ops.scan import cumprod, cumsum
+from minigrad.typing import Array
 
 PAD, CONVOLVE = by_name("pad"), by_name("convolve")
 FEW = 100
@@ -40,7 +41,7 @@ def gradient_name(s: Search, node: AnyNode) -> str:
 @slip("neighbour", 39, "it is {}")
 def another_gradient(s: Search) -> Found:
     """The gradient of something else: dbf under the key of dbi."""
-    seen: list[Any] = [s.base.value]
+    seen: list[Array] = [s.base.value]
     for p in s.given:
         if p.usable and p is not s.q and p.v is not s.q.v and is_told(p.hand):
             seen.append(p.hand)
@@ -50,7 +51,7 @@ def another_gradient(s: Search) -> Found:
             yield g, gradient_name(s, node)
 
 
-def is_told(g: Any) -> bool:
+def is_told(g: Array) -> bool:
     """Whether an array is told from others by more than its signs."""
     return np.size(g) == 1 or bool(np.ptp(np.abs(g)))
 
@@ -109,7 +110,7 @@ def updatable(s: Search) -> Any:
             yield (node, i), 1 - i, other, s.gradients[other]
 
 
-def step_length(s: Search, moved: Any) -> float | None:
+def step_length(s: Search, moved: Array) -> float | None:
     """The learning rate, by least squares; of a single number a round one."""
     step = multiple(s.base.value - s.q.hand, moved)
     if step is None:
@@ -156,11 +157,11 @@ def scan_not_turned(s: Search) -> Found:
             yield s.edited({(node, i): edit}), f"what arrives at {s.describe(node)}"
 
 
-def scanned_sum(g: Any, call: RuleCall) -> Any:
+def scanned_sum(g: Array, call: RuleCall) -> Array:
     return np.cumsum(g, axis=call.node.kwargs.get("axis"))
 
 
-def scanned_product(g: Any, call: RuleCall) -> Any:
+def scanned_product(g: Array, call: RuleCall) -> Array:
     return np.cumsum(g * call.ans, axis=call.node.kwargs.get("axis")) / call.args[0]
 
 
@@ -177,7 +178,7 @@ def kernel_not_flipped(s: Search) -> Found:
     """The same of a kernel whose parts enter in many places."""
     inside = s.q.part.inside
     for leaf in feeding(s):
-        value: Any = s.graph.values.get(leaf)
+        value: Array = s.graph.values.get(leaf)
         if not 0 < np.ndim(value) <= FLIPPED or size_of(value) > SMALL:
             continue
         ndim = np.ndim(value)
@@ -205,7 +206,7 @@ def sign_of_the_argument(s: Search) -> Found:
 def sign_of_a_value(s: Search) -> Found:
     """A value seen with the wrong sign at all places: the sine of a rotation turned back."""
     for node in feeding(s) if s.ample else ():
-        value: Any = s.graph.values.get(node)
+        value: Array = s.graph.values.get(node)
         if type(value) is not tuple and size_of(value) <= SMALL:
             yield s.seen_values({node: -np.asarray(value)}), s.describe(node)
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from typing import Any
+from collections.abc import Callable, Hashable, Iterator
 
 import numpy as np
 
@@ -14,6 +13,7 @@ from minigrad.derivation.slips.functions import SLOPES, instead
 from minigrad.derivation.slips.local import skip
 from minigrad.derivation.slips.registry import Found, slip
 from minigrad.derivation.walk import Edge, Edit, shape_of
+from minigrad.typing import Array
 
 MANY = 400
 """Groups of up to so many passes are looked at."""
@@ -22,14 +22,14 @@ Way = tuple[Callable[[Edge], Edit], str]
 
 def passes(s: Search) -> Iterator[list[Edge]]:
     """Edges through the same argument of the same operation, of the same shapes."""
-    groups: dict[Any, list[Edge]] = {}
+    groups: dict[Hashable, list[Edge]] = {}
     for node, i in s.edges if s.q.layout != "jacobian" else ():  # whose entries have no loop
         key = node.op, i, shape_of(node.ans), shape_of(node.args[i])
         groups.setdefault(key, []).append((node, i))
     yield from (g for g in groups.values() if 1 < len(g) <= MANY)
 
 
-def everywhere(s: Search, group: list[Edge], way: Callable[[Edge], Edit]) -> Any:
+def everywhere(s: Search, group: list[Edge], way: Callable[[Edge], Edit]) -> Array:
     return s.edited({edge: way(edge) for edge in group})
 
 
@@ -69,7 +69,7 @@ def turned_in_each(s: Search) -> Found:
             yield everywhere(s, group, turned), s.operand(node, 1 - i), count(group)
 
 
-def is_square(value: Any) -> bool:
+def is_square(value: Array) -> bool:
     shape = shape_of(value)
     return len(shape) > 1 and len(set(shape[-2:])) == 1
 

@@ -17,6 +17,7 @@ from minigrad.derivation.slips.local import skip
 from minigrad.derivation.slips.registry import Found, slip
 from minigrad.derivation.walk import size_of
 from minigrad.graph import AnyNode
+from minigrad.typing import Array
 
 FEW = 6
 """Of so many paths, any several may be forgotten."""
@@ -26,7 +27,7 @@ def named(s: Search, segment: Segment) -> str:
     return s.through(segment.below, segment.edges[0][0], segment.chain)
 
 
-def changed(s: Search, part: Any, c: float) -> Any:
+def changed(s: Search, part: Any, c: float) -> Array:
     return s.base.value + (c - 1) * part
 
 
@@ -54,7 +55,7 @@ def one_route(s: Search) -> Found:
         yield s.base.value - part, name
 
 
-def contributions(s: Search) -> list[tuple[Any, str]]:
+def contributions(s: Search) -> list[tuple[Array, str]]:
     """What each of few paths contributes, and its name."""
     paths = s.q.part.paths(s.base.stop) if not s.base.changes.jumps else []
     paths = [p for p in paths if not any(e in s.silent for e in p)]
@@ -141,7 +142,7 @@ def two_amounts(s: Search) -> Found:
     """Two parts of one sum, each off by a number."""
     if not s.q.fits or s.q.hand.size < 3:
         return
-    groups: dict[Any, list[tuple[Segment, Any]]] = {}
+    groups: dict[AnyNode, list[tuple[Segment, Array]]] = {}
     for segment, part in s.parts:
         groups.setdefault(segment.below, []).append((segment, part))
     sums = [group for group in groups.values() if 1 < len(group) <= 4]
@@ -192,7 +193,7 @@ def two_words(a: str, ca: float, b: str, cb: float) -> str:
     return f"the part {a} {said[0]}, and the part {b} {said[1]}"
 
 
-def fitted(gap: Any, part: Any) -> float | None:
+def fitted(gap: Array, part: Array) -> float | None:
     """The number of times that ``part`` was counted, by least squares."""
     c = multiple(gap, part)
     return None if c is None else 1 + c

@@ -12,14 +12,16 @@ from minigrad.derivation.search import Search
 from minigrad.derivation.slips.registry import Found, slip
 from minigrad.derivation.walk import Edit, shape_of
 from minigrad.graph import AnyNode
+from minigrad.ops.record import Op
+from minigrad.typing import Array, Function
 
-Way = tuple[Callable[[Any], Any], str]
+Way = tuple[Callable[[Array], Array], str]
 
 
-def softmax_ways(p: Any, axis: int, name: str, g: str) -> list[Way]:
+def softmax_ways(p: Array, axis: int, name: str, g: str) -> list[Way]:
     """What is written for the gradient of the logits below a softmax, with the words for it."""
 
-    def weighted(h: Any, along: Any) -> Any:
+    def weighted(h: Array, along: int | None) -> Array:
         return p * np.sum(h * p, axis=along, keepdims=True)
 
     entrywise = (
@@ -56,7 +58,7 @@ def log_softmax_ways(logp: Any, axis: int, name: str, g: str) -> list[Way]:
     """The same below a log-softmax."""
     p = np.exp(logp)
 
-    def summed(h: Any, along: Any) -> Any:
+    def summed(h: Any, along: Any) -> Array:
         return p * np.sum(h, axis=along, keepdims=True)
 
     return [
@@ -71,11 +73,11 @@ def log_softmax_ways(logp: Any, axis: int, name: str, g: str) -> list[Way]:
     ]
 
 
-def other_axes(p: Any, axis: int) -> list[int]:
+def other_axes(p: Array, axis: int) -> list[int]:
     return [k for k in range(np.ndim(p)) if k != axis % np.ndim(p)]
 
 
-WAYS: dict[Any, Callable[..., Any]] = {ops.softmax: softmax_ways, ops.log_softmax: log_softmax_ways}
+WAYS: dict[Op | None, Function] = {ops.softmax: softmax_ways, ops.log_softmax: log_softmax_ways}
 
 
 @slip("wrong_derivative", 14, "{}")
@@ -93,7 +95,7 @@ def softmax(s: Search) -> Found:
     for m, t, axis in written_out_softmax(s):
         name = s.names.of(m)
         for way, words in softmax_ways(m.ans, axis, name, f"d{s.names.of(s.q.u)}/d{name}"):
-            sent: Callable[[Any, Any], Any] = lambda g, through, way=way: way(g)  # type: ignore[misc]
+            sent: Callable[[Array, Array], Array] = lambda g, through, way=way: way(g)  # type: ignore[misc]
             yield s.jumped(m, t, sent), words
 
 
@@ -107,14 +109,14 @@ def written_out_softmax(s: Search) -> Iterator[tuple[AnyNode, AnyNode, int]]:
                 continue
             below: list[Any] = [n.parents[i] for n, i in s.graph.between(m, s.q.v).active()]
             for t in dict.fromkeys(below):
-                x: Any = s.graph.values.get(t)
+                x: Array = s.graph.values.get(t)
                 same = shape_of(x) == shape_of(m.ans) and (t is s.q.v or s.marked(t))
                 if same and np.allclose(ops.softmax.forward(x, axis=axis), m.ans):
                     yield m, t, axis
                     break
 
 
-def applied(way: Callable[[Any], Any]) -> Edit:
+def applied(way: Callable[[Array], Array]) -> Edit:
     return lambda g, call: way(g)
 
 
