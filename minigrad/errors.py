@@ -23,6 +23,7 @@ import numpy as np
 from minigrad.ops import record
 from minigrad.ops.products import matmul
 from minigrad.ops.record import Op
+from minigrad.typing import Keywords
 
 
 def needed(module: str, how: str, kind: type[Exception] = ImportError) -> Any:
@@ -137,25 +138,25 @@ def shapes(values: tuple[Any, ...]) -> str:
     return " and ".join(parts) if len(parts) < 3 else ", ".join(parts)
 
 
-def call_text(op: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> str:
+def call_text(op: Any, args: tuple[Any, ...], kwargs: Keywords) -> str:
     """The call as the user would write it."""
     if op.symbol and len(args) == 2:
         return f"{label(args[0])} {op.symbol} {label(args[1])}"
     return call_of(op.name, args, kwargs)
 
 
-def call_of(name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> str:
+def call_of(name: str, args: tuple[Any, ...], kwargs: Keywords) -> str:
     """``name(a, b, key=value)``."""
     words = [label(a) for a in args] + [f"{k}={label(v)}" for k, v in kwargs.items()]
     return f"{name}({', '.join(words)})"
 
 
-def failure(op: Op, args: tuple[Any, ...], kwargs: dict[str, Any], error: Exception) -> Exception:
+def failure(op: Op, args: tuple[Any, ...], kwargs: Keywords, error: Exception) -> Exception:
     """The error to raise when ``op`` failed on ``args``: same type, in the user's words."""
     return rephrased(call_text(op, args, kwargs), args, error, advice(op, args, error))
 
 
-def retold(name: str, args: Any, kwargs: dict[str, Any], error: Exception) -> Exception:
+def retold(name: str, args: Any, kwargs: Keywords, error: Exception) -> Exception:
     """What went wrong somewhere inside the function ``name``, as an error of the call to it."""
     if re.match(rf"{re.escape(name)}\b", str(error)) or not isinstance(error, _ORDINARY):
         return error

@@ -90,7 +90,7 @@ class Pusher:
             return dual(self, t, value)
         return Nested(self, t, value, primal)
 
-    def apply(self, op: Op, args: tuple[Array, ...], kwargs: dict[str, Any]) -> Array:
+    def apply(self, op: Op, args: tuple[Array, ...], kwargs: Keywords) -> Array:
         """``op`` with its tangent; None if it has none here, or if the graph is to keep it."""
         if op.vjps is None:
             return None
@@ -210,7 +210,7 @@ class Pusher:
         return x
 
     def push(
-        self, op: Op, args: tuple[Array, ...], tangents: list[Array], kwargs: dict[str, Any]
+        self, op: Op, args: tuple[Array, ...], tangents: list[Array], kwargs: Keywords
     ) -> Array:
         """Values and tangents are arrays: nobody else looks on."""
         values = [x._value if type(x) is Tensor else operand(x)[0] for x in args]
@@ -240,7 +240,7 @@ class Pusher:
             ]
         )
 
-    def push_tensors(self, op: Op, args: tuple[Array, ...], kwargs: dict[str, Any]) -> Array:
+    def push_tensors(self, op: Op, args: tuple[Array, ...], kwargs: Keywords) -> Array:
         """Values or tangents are themselves being differentiated, by whoever is outside."""
         token = pushing.set(self.outer)
         try:

@@ -17,7 +17,7 @@ from minigrad.graph import AnyNode, pick, variable
 from minigrad.ops.record import Op
 from minigrad.tensor import Tensor
 from minigrad.tensor.recorder import tensors_in
-from minigrad.typing import Array
+from minigrad.typing import Array, Keywords
 
 Lift = Callable[[Any, AnyNode], Any]
 
@@ -116,7 +116,7 @@ def one_of(v: Array, i: int) -> Array:
 
 
 def repeated(
-    op: Op, args: list[Array], kwargs: dict[str, Any], old_args: Array, old_ans: Array, n: int
+    op: Op, args: list[Array], kwargs: Keywords, old_args: Array, old_ans: Array, n: int
 ) -> Array:
     """``op`` of arguments of which some are `Many`, given those and the answer of one example."""
     if not any(map(holds_many, (*args, *kwargs.values()))):
@@ -132,7 +132,7 @@ def repeated(
 def at_once(
     op: Op,
     values: Sequence[Array],
-    kwargs: dict[str, Any],
+    kwargs: Keywords,
     together: list[bool],
     old_args: Array,
     old_ans: Array,
@@ -157,7 +157,7 @@ def at_once(
     return ans
 
 
-def one_by_one(op: Op, args: list[Array], kwargs: dict[str, Any], old_ans: Array, n: int) -> Array:
+def one_by_one(op: Op, args: list[Array], kwargs: Keywords, old_ans: Array, n: int) -> Array:
     """An op without batching rule, applied example by example."""
     each = [
         run(op, *[one_of(a, i) for a in args], **{k: one_of(v, i) for k, v in kwargs.items()})

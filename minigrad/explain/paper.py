@@ -14,7 +14,7 @@ from minigrad.graph import AnyNode, inspector, modes, tracing
 from minigrad.ops.record import Op
 from minigrad.program.tracer import Tracer
 from minigrad.tensor import Tensor
-from minigrad.typing import Array
+from minigrad.typing import Array, Keywords
 
 
 class Paper(Tracer):
@@ -41,7 +41,7 @@ class Paper(Tracer):
         self.notes: dict[str, None] = {}
         self.ruling = 0
 
-    def apply(self, op: Op, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Array:
+    def apply(self, op: Op, args: tuple[Any, ...], kwargs: Keywords) -> Array:
         if self.ruling and op is ops.divide and type(args[1]) is int and args[1] in self.lengths:
             args = (args[0], self.length(args[1], args[0]))
         if self.ruling and op in (ops.divide, ops.multiply):

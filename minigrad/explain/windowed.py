@@ -16,7 +16,7 @@ from minigrad.ops.record import Op
 from minigrad.program.builder import equals, key_of, shape_of
 from minigrad.program.equations import Equation, Var, call_forward
 from minigrad.program.rules import each, rule
-from minigrad.typing import Axis, Index, Operand
+from minigrad.typing import Axis, Index, Keywords, Operand
 from minigrad.writing.forms import SPECIAL
 from minigrad.writing.formulas import FOOTNOTES, FormulaWriter
 from minigrad.writing.notation import NOTATION, function, infix
@@ -153,7 +153,7 @@ def abbreviated(
     return b._known[key]
 
 
-def last_step(b: Simplifier, op: Op, x: Operand, kwargs: dict[str, Any]) -> Var:
+def last_step(b: Simplifier, op: Op, x: Operand, kwargs: Keywords) -> Var:
     """``op`` of ``x`` as it is, whatever rules there are."""
     shape, dtype = b.outcome(op, (x,), kwargs)
     return b.keep(op, (x,), kwargs, Var("t", shape, dtype))  # type: ignore[no-any-return]
@@ -252,7 +252,7 @@ def taken_from_windows(b: Simplifier, x: Operand, axis: Axis = None, **kwargs: A
     return abbreviated(b, picked, [g, act], done, others=True)  # the largest may have a name
 
 
-def pooled(b: Simplifier, x: Operand, kwargs: dict[str, Any]) -> Operand:
+def pooled(b: Simplifier, x: Operand, kwargs: Keywords) -> Operand:
     """The gradient of max or average pooling."""
     inner = stripped(b, x)
     stretched = b.match(inner, ops.broadcast_to)

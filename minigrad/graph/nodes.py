@@ -14,7 +14,7 @@ from weakref import WeakSet
 import numpy as np
 
 from minigrad.ops.record import Op
-from minigrad.typing import Array
+from minigrad.typing import Array, Keywords
 
 next_seq: Callable[[], int] = count(1).__next__
 
@@ -50,7 +50,7 @@ class Node:
     op: Op | None
     args: tuple[Array, ...]
     parents: tuple[AnyNode | None, ...]
-    kwargs: dict[str, Any]
+    kwargs: Keywords
     ans: Array
     seq: int
     kept: Any
@@ -62,7 +62,7 @@ class Node:
         op: Op | None,
         args: tuple[Array, ...],
         parents: tuple[AnyNode | None, ...],
-        kwargs: dict[str, Any],
+        kwargs: Keywords,
         ans: Array,
         seq: int,
     ) -> None:
@@ -89,7 +89,7 @@ class Node1:
     op: Op
     a: Array
     parent: AnyNode
-    kwargs: dict[str, Any]
+    kwargs: Keywords
     ans: Array
     seq: int
     where: Any
@@ -134,7 +134,7 @@ class Node2:
         return Node.__repr__(self)  # type: ignore[arg-type]
 
 
-def node1(op: Op, a: Array, parent: AnyNode, kwargs: dict[str, Any], ans: Array) -> Node1:
+def node1(op: Op, a: Array, parent: AnyNode, kwargs: Keywords, ans: Array) -> Node1:
     """A new node of one array."""
     node = Node1()
     node.op = op

@@ -22,7 +22,7 @@ from minigrad.ops.signature import ArrayLike as ArrayLike
 from minigrad.ops.signature import Calling, parameters, positional, shown
 from minigrad.ops.signature import refuse_keyword as refuse_keyword
 from minigrad.ops.signature import refuse_keywords as refuse_keywords
-from minigrad.typing import Array, Function
+from minigrad.typing import Array, Function, Keywords
 
 Rule = Function
 F = TypeVar("F", bound=Function)
@@ -314,9 +314,7 @@ class Op:
             return lambda g, ans, *args, **kwargs: vjps(g, ans, *args, **kwargs)[argnum]
         return lambda g, ans, *args, **kwargs: vjps(g, ans, *args, argnum=argnum, **kwargs)
 
-    def bind(
-        self, args: tuple[Any, ...], kwargs: dict[str, Any]
-    ) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    def bind(self, args: tuple[Array, ...], kwargs: Keywords) -> tuple[tuple[Array, ...], Keywords]:
         """Arrays positional, metadata keyword, as rules expect them.
 
         Raises
@@ -325,10 +323,11 @@ class Op:
             For an argument that is missing, given twice, or not supported.
         """
         if self.arity < 0:
-            if not kwargs.keys() <= self.metadata:
-                for key in kwargs.keys() - self.metadata:
-                    refuse_keyword(self.name, key, kwargs.pop(key), self.parameters)
-            return args, kwargs
+            if kwargs.keys() <= self.metadata:
+                return args, kwargs
+            for key in kwargs.keys() - self.metadata:
+                refuse_keyword(self.name, key, kwargs[key], self.parameters)
+            return args, {key: kwargs[key] for key in kwargs if key in self.metadata}
         names, places = self.parameters, self.places
         if len(args) > len(places):
             by_name = ", ".join(f"{name}=" for name in names if name not in places)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
@@ -20,7 +20,7 @@ import numpy as np
 from minigrad import ops
 from minigrad.ops.record import Op
 from minigrad.program.equations import Equation, Var, substitute, variables_in
-from minigrad.typing import Axis, Function, Keywords, Operand
+from minigrad.typing import Array, Axis, Function, Keywords, Operand
 
 Rule = Function
 Rules = dict[Op, list[Rule]]
@@ -66,7 +66,7 @@ class Builder:
         rules: Rules,
         folding: bool = True,
         sharing: bool = True,
-        constants: Mapping[Var, Any] = NONE,
+        constants: Mapping[Var, Array] = NONE,
     ) -> None:
         self.equations: list[Equation] = []
         self.made_by: dict[Var, Equation] = {}
@@ -75,14 +75,16 @@ class Builder:
         self.sharing = sharing
         self.constants = constants
         self.signed = False
-        self._known: dict[Any, Any] = {}
-        self._outcomes: dict[Any, tuple[tuple[int, ...], Any]] = {}
+        self._known: dict[Hashable, Var] = {}
+        self._outcomes: dict[Hashable, tuple[tuple[int, ...], Any]] = {}
 
     def emit(self, op: Op, *args: Operand, **kwargs: Any) -> Operand:
         """``op`` of variables and constants: a variable or a constant."""
         return self.emit_as(None, op, args, kwargs)
 
-    def emit_as(self, like: Var | None, op: Op, args: Any, kwargs: Any) -> Operand:
+    def emit_as(
+        self, like: Var | None, op: Op, args: Sequence[Operand], kwargs: Keywords
+    ) -> Operand:
         """`emit`, where the result is known to be an array ``like`` a variable."""
         folding = self.folding and op not in self.unfolded
         if folding and all_constant(args) and (not kwargs or all_constant(kwargs.values())):
@@ -100,7 +102,7 @@ class Builder:
                 return simpler if like is None else with_dtype(simpler, dtype)
         return self.keep(op, args, kwargs, Var("t", shape, dtype))
 
-    def stretched(self, x: Operand, shape: tuple[int, ...], dtype: Any) -> Operand:
+    def stretched(self, x: Operand, shape: tuple[int, ...], dtype: np.dtype[np.generic]) -> Operand:
         """``x``, which has as many entries or fewer, in that shape."""
         if isinstance(x, Var):
             return x if x.shape == shape else self.emit(ops.broadcast_to, x, shape=shape)
@@ -161,7 +163,7 @@ class Builder:
 
     def outcome(
         self, op: Op, args: Sequence[Operand], kwargs: Keywords
-    ) -> tuple[tuple[int, ...], Any]:
+    ) -> tuple[tuple[int, ...], np.dtype[np.generic]]:
         """`outcome`, found once for arguments of one kind."""
         if op.elementwise and not kwargs:
             return outcome(op, args, kwargs)
@@ -211,12 +213,12 @@ def axes_of(x: Operand, axis: Axis) -> set[int]:
     return set(range(n)) if axis is None or not n else {int(a) % n for a in np.atleast_1d(axis)}
 
 
-def has_dtype(x: Operand, dtype: Any) -> bool:
+def has_dtype(x: Operand, dtype: np.dtype[np.generic]) -> bool:
     """Whether ``x`` may stand where something of ``dtype`` stood."""
     return bool((x.dtype if hasattr(x, "dtype") else np.result_type(x)) == dtype)
 
 
-def with_dtype(x: Operand, dtype: Any) -> Operand:
+def with_dtype(x: Operand, dtype: np.dtype[np.generic]) -> Operand:
     """A constant as NumPy's: Python's numbers would take the dtype of what they meet."""
     return dtype.type(x) if isinstance(x, int | float) and not isinstance(x, np.generic) else x
 
@@ -229,13 +231,15 @@ def same_shape_and_dtype(x: Operand, y: Operand) -> bool:
 
 
 @functools.lru_cache(maxsize=4096)
-def _kind_of_result(op: Op, kinds: tuple[Operand, ...]) -> Any:
+def _kind_of_result(op: Op, kinds: tuple[Operand, ...]) -> np.dtype[np.generic]:
     samples = [k(1) if isinstance(k, type) else np.ones((1,), k) for k in kinds]
     with np.errstate(all="ignore"):
         return np.asarray(op.forward(*samples)).dtype
 
 
-def outcome(op: Op, args: Sequence[Operand], kwargs: Keywords) -> tuple[tuple[int, ...], Any]:
+def outcome(
+    op: Op, args: Sequence[Operand], kwargs: Keywords
+) -> tuple[tuple[int, ...], np.dtype[np.generic]]:
     """Shape and dtype of the result, found by computing as little as possible."""
     if op.elementwise and not kwargs:
         kinds = tuple(
@@ -337,7 +341,7 @@ def _range(dtype: Any) -> tuple[float, float]:
     return eps, 1 / eps
 
 
-def is_safe_factor(c: Operand, dtype: Any) -> bool:
+def is_safe_factor(c: Operand, dtype: np.dtype[np.generic]) -> bool:
     """Whether to multiply by ``c`` early or late makes a difference of rounding only.
 
     Numbers far from 1 overflow the dtype, or let what they meet do so; half precision

@@ -34,7 +34,7 @@ from minigrad.program.places import ATOMS, Place, snapshot
 from minigrad.reading.names import is_a
 from minigrad.tensor import Tensor
 from minigrad.tree import children, members
-from minigrad.typing import Function
+from minigrad.typing import Function, Variables
 
 
 def is_own(module: str | None) -> bool:
@@ -269,7 +269,7 @@ class Search:
             yield from self.globals_of(f, code, f.__globals__)
 
     def globals_of(
-        self, f: Function, code: CodeType, namespace: dict[str, Any]
+        self, f: Function, code: CodeType, namespace: Variables
     ) -> Iterator[tuple[Any, str]]:
         for name in sorted(globals_in(code) - namespace.keys()):
             self.note("hidden", namespace, name, None, name)

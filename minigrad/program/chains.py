@@ -49,9 +49,9 @@ def reassociated(program: Program) -> Program:
     return without_dead_code(program.replace(equations=equations))
 
 
-def factors(e: Equation, made_by: dict[Any, Equation], inner: set[Var]) -> list[Any]:
+def factors(e: Equation, made_by: dict[Var, Equation], inner: set[Var]) -> list[Var]:
     """The factors of the product ``e``, from left to right."""
-    found: list[Any] = []
+    found: list[Var] = []
     stack = list(e.args[::-1])
     while stack:
         x = stack.pop()
@@ -62,7 +62,7 @@ def factors(e: Equation, made_by: dict[Any, Equation], inner: set[Var]) -> list[
     return found
 
 
-def reordered(e: Equation, chain: list[Any], made_by: dict[Any, Equation]) -> list[Equation]:
+def reordered(e: Equation, chain: list[Var], made_by: dict[Var, Equation]) -> list[Equation]:
     """Equations for the product of ``chain``; ``e`` alone, if no order is better."""
     if not 2 < len(chain) <= LONGEST or len({x.dtype for x in chain}) > 1:
         return [e]

@@ -10,7 +10,7 @@ Nothing of the user's gets into that source: what is not ours is bound to a name
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Hashable, Sequence
 from itertools import chain
 from typing import Any
 
@@ -40,7 +40,7 @@ from minigrad.tree import (
     storage,
     tree_map,
 )
-from minigrad.typing import Function, Keywords
+from minigrad.typing import Function, Keywords, Variables
 
 MISSING = object()
 """Stands for an argument that a call does not have."""
@@ -86,7 +86,7 @@ class Form:
     gathered: list[str]
     fixed: set[Any]
     key: tuple[Any, ...]
-    pattern: tuple[Any, ...]
+    pattern: tuple[Hashable, ...]
 
     def __init__(
         self, f: Function, args: Sequence[Any], kwargs: Keywords, static: Any, vary: frozenset[str]
@@ -200,7 +200,7 @@ class Form:
 class Bind:
     """Gives values names of ours in the scope of generated source."""
 
-    def __init__(self, scope: dict[str, Any], stem: str = "_g") -> None:
+    def __init__(self, scope: Variables, stem: str = "_g") -> None:
         self.scope = scope
         self.stem = stem
         self.known: dict[int, str] = {}
@@ -420,7 +420,7 @@ def entry_of(
     numeric: bool,
     places: list[Place],
     body: list[str],
-    scope: dict[str, Any],
+    scope: Variables,
 ) -> tuple[Any, str]:
     """The generated function for calls of this form, which ends with ``body``; and its source.
 

@@ -53,14 +53,14 @@ def merge_scatters(program: Program) -> Program:
     if not found:
         return program
     b = Builder({}, constants=program.constants)
-    value: dict[Var, Any] = {}
+    value: dict[Var, Operand] = {}
     for e, _ in b.replay(program.equations, value):
         if e.out in found:
             value[e.out] = emit_places(b, e.out, *found[e.out], value)
     return program.rewritten(b.equations, value)
 
 
-def sums_of_places(program: Program) -> dict[Any, tuple[Places, list[Term]]]:
+def sums_of_places(program: Program) -> dict[Var, tuple[Places, list[Term]]]:
     """Sums in which several terms go to one place -> what goes where, and the other terms."""
     made = {e.out: e for e in program.equations if isinstance(e.out, Var)}
     if sum(e.op is ops.scatter for e in made.values()) < 2:
@@ -100,7 +100,7 @@ def terms_of(e: Equation, made: Operand, uses: dict[Var, int], inner: set[Var]) 
 
 
 def emit_places(
-    b: Builder, out: Var, places: Places, rest: list[Term], value: dict[Var, Any]
+    b: Builder, out: Var, places: Places, rest: list[Term], value: dict[Var, Operand]
 ) -> Operand:
     """What goes to each place, added up and put there; then the rest."""
 

@@ -27,7 +27,7 @@ from minigrad.graph import recording
 from minigrad.ops.record import Op
 from minigrad.program.live import Draw, frozen_draws
 from minigrad.tree import flatten, leaves_like, tree_map
-from minigrad.typing import Array, Function, Keywords, Shape, Tree
+from minigrad.typing import Array, Function, Keywords, Operand, Shape, Tree
 
 
 @dataclass(eq=False)
@@ -68,7 +68,7 @@ class Equation:
 
     out: Any
     op: Op
-    args: tuple[Any, ...]
+    args: tuple[Operand, ...]
     kwargs: dict[str, Any] = field(default_factory=dict)
 
     @property
@@ -84,7 +84,7 @@ class Equation:
             elif isinstance(x, tuple | list):
                 yield from variables_in(x)
 
-    def filled(self, value: Callable[[Var], Any]) -> tuple[list[Any], dict[str, Any]]:
+    def filled(self, value: Callable[[Var], Any]) -> tuple[list[Operand], dict[str, Any]]:
         """Arguments and metadata, with ``value(v)`` for each variable."""
         args = [value(a) if type(a) is Var else substitute(a, value) for a in self.args]
         return args, {k: substitute(v, value) for k, v in self.kwargs.items()}
@@ -175,7 +175,7 @@ class Program:
 
     name: str
     parameters: dict[str, Any]
-    constants: dict[Var, Any]
+    constants: dict[Var, Array]
     equations: list[Equation]
     result: Tree
     __signature__: ClassVar[Called] = Called()
@@ -272,7 +272,7 @@ class Program:
         for name in self.parameters:
             if name not in given:
                 raise TypeError(f"{self.name}: the argument {name} is missing")
-        values: dict[Var, Any] = {}
+        values: dict[Var, Array] = {}
         for name, tree in self.parameters.items():
             found = leaves_like(given[name], tree, name, whole=True)
             for v, x in zip(flatten(tree, whole=True)[0], found, strict=True):
@@ -289,7 +289,7 @@ class Program:
         )
         return evaluate(self, values, call_recorded if recorded else call_forward)
 
-    def _checked(self, v: Var, x: Any) -> Any:
+    def _checked(self, v: Var, x: Array) -> Array:
         if isinstance(x, int | float) and not v.shape:
             return v.dtype.type(x)
         shape, dtype = np.shape(x), getattr(x, "dtype", None)
@@ -304,7 +304,7 @@ class Program:
         """The same program with some parts exchanged."""
         return dataclasses.replace(self, **changes)
 
-    def rewritten(self, equations: list[Equation], value: Mapping[Var, Any]) -> Program:
+    def rewritten(self, equations: list[Equation], value: Mapping[Var, Operand]) -> Program:
         """What ``equations`` compute; ``value`` tells what became of the variables before them."""
         result = tree_map(lambda x: value.get(x, x) if isinstance(x, Var) else x, self.result, True)
         return without_dead_code(self.replace(equations=equations, result=result))
@@ -332,9 +332,9 @@ def is_library_op(op: Op) -> bool:
     return module.partition(".")[0] in ("minigrad", "numpy", "scipy", "_operator")
 
 
-def evaluate(program: Program, values: Mapping[Var, Any], call: Function) -> Any:
+def evaluate(program: Program, values: Mapping[Var, Array], call: Function) -> Any:
     """The result of ``program``, with ``call(op, args, kwargs)`` for each equation."""
-    env: dict[Var, Any] = dict(values)
+    env: dict[Var, Array] = dict(values)
     for v, constant in program.constants.items():  # a captured Tensor may want its gradient
         env[v] = constant if call is call_recorded else getattr(constant, "_value", constant)
     for equation, dying in zip(program.equations, program.dying, strict=True):
@@ -349,12 +349,12 @@ def evaluate(program: Program, values: Mapping[Var, Any], call: Function) -> Any
     return rebuild([env[x] if isinstance(x, Var) else x for x in leaves])
 
 
-def call_recorded(op: Op, args: Sequence[Array], kwargs: Keywords) -> Any:
+def call_recorded(op: Op, args: Sequence[Array], kwargs: Keywords) -> Array:
     """``op`` on Tensors."""
     return op(*args, **kwargs)
 
 
-def call_forward(op: Op, args: Sequence[Array], kwargs: Keywords) -> Any:
+def call_forward(op: Op, args: Sequence[Array], kwargs: Keywords) -> Array:
     """``op`` on plain arrays."""
     return op.forward(*args, **kwargs)
 

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from itertools import accumulate
-from typing import Any
+from typing import TYPE_CHECKING
 
 from minigrad.ops.joining import joined, layered
 from minigrad.program.equations import Equation, Var
 
+if TYPE_CHECKING:
+    from minigrad.program.regions import Region
 
-def joints(plan: list[Any], own: Callable[[Var], bool]) -> dict[Var, tuple[Var, int]]:
+
+def joints(
+    plan: Sequence[Equation | Region], own: Callable[[Var], bool]
+) -> dict[Var, tuple[Var, int]]:
     """Part -> the array that it lies in, and how many bytes from its beginning.
 
     What is joined of a run of another's parts is itself such a part.

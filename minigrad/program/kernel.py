@@ -9,6 +9,7 @@ run tile by tile, in cache and on all cores.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
@@ -21,7 +22,7 @@ from minigrad.program.joints import is_joint, joints
 from minigrad.program.lower import lower_part
 from minigrad.program.memory import Memory
 from minigrad.program.regions import Region, collects, regions, tiled
-from minigrad.program.scalar import Stretch, stretched
+from minigrad.program.scalar import Planned, Stretch, stretched
 from minigrad.program.schedule import frugal
 from minigrad.program.signs import signs_seen
 from minigrad.program.statements import (
@@ -89,7 +90,7 @@ class Kernel(Statements):
         self.uses = program.uses()
         self.escaping = self.escapes()
         self.viewed = {r for v, roots in self.roots.items() for r in roots if r is not v}
-        plan = list(program.equations) if tile else regions(program)
+        plan: Sequence[Equation | Region] = program.equations if tile else regions(program)
         plan = frugal(plan, self.memory_of, self.escaping)
         self.scattered: dict[Var, Equation] = {}
         self.waiting = self.waits(plan)
@@ -117,7 +118,7 @@ class Kernel(Statements):
         """The variables whose memory ``v`` may look into, itself unless it is a view."""
         return self.roots.get(v, {v})
 
-    def waits(self, plan: list[Any]) -> set[Var]:
+    def waits(self, plan: Sequence[Equation | Region]) -> set[Var]:
         """Scattered values that wait for the one sum that they are part of."""
         plain = [e for e in plan if isinstance(e, Equation)]
         made = {e.out: e for e in plain if e.op is ops.scatter and e.out.shape}
@@ -138,10 +139,10 @@ class Kernel(Statements):
                     waiting.add(v)
         return waiting
 
-    def delayed(self, plan: list[Any]) -> list[Any]:
+    def delayed(self, plan: Sequence[Equation | Region]) -> list[Equation | Region]:
         """Scattered values that wait, right before the sums that they wait for."""
         held = {e.out: e for e in plan if isinstance(e, Equation) and e.out in self.waiting}
-        ordered: list[Any] = []
+        ordered: list[Equation | Region] = []
         for step in plan:
             if isinstance(step, Equation):
                 ordered += [held[v] for v in step.reads() if v in held]
@@ -149,7 +150,7 @@ class Kernel(Statements):
                 ordered.append(step)
         return ordered
 
-    def last_uses(self, plan: list[Any]) -> dict[int, list[Var]]:
+    def last_uses(self, plan: Sequence[Planned]) -> dict[int, list[Var]]:
         """Step -> the variables whose memory is not needed after it."""
         seen: dict[Var, int] = {}
         for i, step in enumerate(plan):
@@ -169,7 +170,7 @@ class Kernel(Statements):
         outside = self.escaping | self.waiting | self.destinations.keys()
         return v in self.memory_of(v) - outside and 0 not in v.shape and v.dtype.kind in "fb"
 
-    def write(self, plan: list[Any]) -> None:
+    def write(self, plan: Sequence[Planned]) -> None:
         """All lines."""
         last = self.last_uses(plan)
         for i, step in enumerate(plan):
@@ -203,7 +204,8 @@ class Kernel(Statements):
         v = e.out
         if is_view(e):
             if e.op in RESHAPES:
-                self.whole[v] = self.whole.get(e.args[0], e.args[0])
+                x: Var = e.args[0]
+                self.whole[v] = self.whole.get(x, x)
             self.assign(v, self.view(e))
         elif code := self.on_numbers(e):
             self.assign(v, code)

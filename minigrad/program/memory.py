@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from minigrad.tree import tree_map
-from minigrad.typing import DType, Shape
+from minigrad.typing import Array, DType, Shape
 
 WASTE = 4
 """A buffer may be so many times too large for what it is given."""
@@ -87,7 +87,7 @@ class Memory:
         """Whether an array of this shape lies column by column."""
         return len(shape) == 2 and 1 < shape[1] <= self.narrow and shape[0] >= 4 * shape[1]
 
-    def allocate(self) -> tuple[Any, ...]:
+    def allocate(self) -> tuple[Array, ...]:
         """The arrays themselves, in the order of ``views``."""
         raw = [np.empty(max(n, 1), np.uint8) for n in self.sizes]
         arrays = []

@@ -35,7 +35,7 @@ from minigrad.program.chains import reassociated
 from minigrad.program.equations import Program, without_dead_code
 from minigrad.program.simplify import RUNNING, rebuilt, simplified
 from minigrad.program.trace import record
-from minigrad.typing import Function
+from minigrad.typing import Array, Function
 
 __all__ = [
     "folded",
@@ -48,7 +48,7 @@ __all__ = [
 ]
 
 
-def recorded(f: Function, *args: Any, **kwargs: Any) -> Program:
+def recorded(f: Function, *args: Array, **kwargs: Any) -> Program:
     """The program of ``f`` as it was traced, before any pass.
 
     Examples

@@ -18,7 +18,7 @@ from minigrad.ops.record import Op
 from minigrad.program.equations import is_library_op
 from minigrad.tensor import Tensor
 from minigrad.tensor.recorder import Firm, Recorder, Truth, read
-from minigrad.typing import Array
+from minigrad.typing import Array, Keywords
 
 ARITHMETIC = frozenset(
     {
@@ -70,7 +70,7 @@ class Promotion(Recorder):
         self.cast: bool = False
         self.doubles: set[AnyNode | None] = set()
 
-    def apply(self, op: Op, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    def apply(self, op: Op, args: tuple[Any, ...], kwargs: Keywords) -> Any:
         """`Recorder.apply`; whole numbers have no -0."""
         ans = super().apply(op, args, kwargs)
         if op in SIGNED and self.weak.get(getattr(ans, "node", None)) is not None:
@@ -88,7 +88,7 @@ class Promotion(Recorder):
         op: Op,
         args: tuple[Array, ...],
         kept: Any,
-        values: list[Any],
+        values: list[Array],
         parents: list[AnyNode | None],
     ) -> tuple[tuple[Any, ...] | None, Any]:
         """How Python's numbers among the arguments of ``op`` count, as NumPy 2 has it.
@@ -152,7 +152,7 @@ class Promotion(Recorder):
         return None, False
 
     def of_truths(
-        self, op: Op, args: tuple[Array, ...], values: list[Any], parents: list[AnyNode | None]
+        self, op: Op, args: tuple[Array, ...], values: list[Array], parents: list[AnyNode | None]
     ) -> tuple[tuple[Any, ...] | None, Any] | None:
         """What `promoted` gives where all are Python's and some, or the answer, truth values."""
         sizes = [self.weak.get(p) for p in parents]
@@ -197,7 +197,7 @@ class Promotion(Recorder):
         raise Unwritable(f"{op.name}() needs {VARYING}")
 
 
-def narrows(op: Op, given: list[Any], values: list[Any], kwargs: dict[str, Any]) -> bool:
+def narrows(op: Op, given: list[Any], values: list[Any], kwargs: Keywords) -> bool:
     """Whether ``op`` takes Python's numbers among ``given`` in the dtype of the arrays there.
 
     ``values`` has doubles in their place.  A ufunc says what it takes; other functions, some of

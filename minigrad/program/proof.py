@@ -49,8 +49,8 @@ Run = Function
 def fault(
     program: Program,
     run: Run,
-    leaves: Sequence[Any],
-    expected: Sequence[Any],
+    leaves: Sequence[Array],
+    expected: Sequence[Array],
     spoilt: Callable[[], AbstractContextManager[list[Any]]] | None = None,
 ) -> str | None:
     """What is wrong with a kernel, in words; None if nothing is.
@@ -89,7 +89,7 @@ def fault(
     return None
 
 
-def fault_at(program: Program, run: Run, leaves: list[Any]) -> str | None:
+def fault_at(program: Program, run: Run, leaves: list[Array]) -> str | None:
     """What is wrong with a kernel at arguments that it was not made for."""
     with np.errstate(all="ignore"), warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -110,7 +110,7 @@ def fault_at(program: Program, run: Run, leaves: list[Any]) -> str | None:
     return different(got, expected, spreads)
 
 
-def careful(op: Op, args: Sequence[Array], kwargs: Keywords) -> Any:
+def careful(op: Op, args: Sequence[Array], kwargs: Keywords) -> Array:
     """``op``, unless NumPy itself has two answers: the sign of a NaN, a root of -inf."""
     if op in (ops.signbit, ops.copysign) and any(np.isnan(a).any() for a in args):
         raise ValueError("NaN has no sign")
@@ -119,7 +119,7 @@ def careful(op: Op, args: Sequence[Array], kwargs: Keywords) -> Any:
     return call_forward(op, args, kwargs)
 
 
-def where_finite(x: Any, expected: Array) -> Any:
+def where_finite(x: Array, expected: Array) -> Array:
     """``x``, and 0 where what is expected is no number: how it comes about may differ."""
     if not isinstance(expected, np.ndarray | np.floating) or expected.dtype.kind != "f":
         return x
@@ -129,7 +129,7 @@ def where_finite(x: Any, expected: Array) -> Any:
     return np.where(known, x, np.zeros_like(x))[()]
 
 
-def elsewhere(program: Program, leaves: Sequence[Any]) -> Iterator[list[Any]]:
+def elsewhere(program: Program, leaves: Sequence[Array]) -> Iterator[list[Array]]:
     """Other arguments of the kind of ``leaves``: numbers near these, and hostile ones.
 
     Which products of several factors underflow depends on the order: there only such near.
@@ -156,7 +156,7 @@ BLAS = frozenset({ops.matmul, ops.contract, ops.convolve})
 """Ops that may skip what is multiplied by 0, or not: it depends on how their arguments lie."""
 
 
-def random_like(x: object, rng: np.random.Generator, special: tuple[Any, ...]) -> Any:
+def random_like(x: object, rng: np.random.Generator, special: tuple[Any, ...]) -> Array:
     """Floating numbers like ``x``, of either sign, and ``special`` ones among them."""
     x = doubled(x)
     if not isinstance(x, np.floating | np.ndarray) or x.dtype.kind != "f" or x.itemsize > 8:
@@ -173,7 +173,7 @@ def random_like(x: object, rng: np.random.Generator, special: tuple[Any, ...]) -
 
 
 @functools.cache
-def numbers(dtype: DType, special: tuple[Any, ...]) -> Any:
+def numbers(dtype: DType, special: tuple[Any, ...]) -> Array:
     """``special`` numbers of a dtype, some by name; products of a few of the largest are finite."""
     kind = np.finfo(dtype)
     values = [getattr(kind, c) if isinstance(c, str) else c for c in special]
@@ -198,7 +198,7 @@ def warn_of_fault(program: Program, wrong: str) -> None:
     )
 
 
-def guarded(x: object) -> Any:
+def guarded(x: object) -> Array:
     """An argument that cannot be written to."""
     if type(x) is np.ndarray:
         x = x.view()
@@ -206,7 +206,7 @@ def guarded(x: object) -> Any:
     return x
 
 
-def shared(first: Sequence[Any], again: Sequence[Any], leaves: Sequence[Any]) -> str | None:
+def shared(first: Sequence[Array], again: Sequence[Array], leaves: Sequence[Array]) -> str | None:
     """Whether an answer lies in memory that is not its own."""
     for x in first:
         if not isinstance(x, np.ndarray):
@@ -218,7 +218,7 @@ def shared(first: Sequence[Any], again: Sequence[Any], leaves: Sequence[Any]) ->
     return None
 
 
-def identical(first: Sequence[Any], again: Sequence[Any]) -> bool:
+def identical(first: Sequence[Array], again: Sequence[Array]) -> bool:
     """Whether two runs gave the same numbers."""
     return len(first) == len(again) and all(map(np.array_equal, first, again))
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 import heapq
 import math
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 
@@ -120,7 +119,7 @@ def tiled(v: Var, rows: int, e: Equation) -> bool:
 # --- the plan --------------------------------------------------------------------------
 
 
-def regions(program: Program) -> list[Any]:
+def regions(program: Program) -> list[Equation | Region]:
     """The steps of ``program``: equations and regions, in an order that works."""
     level: dict[Var, int] = {}
     rows: dict[Var, int] = {}  # variable computed row by row -> its number of rows
@@ -148,7 +147,7 @@ def regions(program: Program) -> list[Any]:
             groups.setdefault((at, n), []).append(e)
     made = {key: Region(key[1], es) for key, es in groups.items()}
     chosen = {key: region for key, region in made.items() if region.parts() >= 2}
-    by_level: dict[int, list[Any]] = {}
+    by_level: dict[int, list[Equation | Region]] = {}
     for key in sorted(chosen):
         by_level.setdefault(key[0], []).append(chosen[key])
     for at, m, e in placed:
@@ -158,7 +157,9 @@ def regions(program: Program) -> list[Any]:
     return scheduled(plan, program) if chosen else list(program.equations)
 
 
-def sunk(placed: list[Any], program: Program) -> list[Any]:
+def sunk(
+    placed: list[tuple[int, int | None, Equation]], program: Program
+) -> list[tuple[int, int | None, Equation]]:
     """Steps that only a later region needs, in that region, where it costs no memory."""
     at = {v: (level, n) for level, n, e in placed for v in e.outs}
     users: dict[Var, list[tuple[int, int | None, Equation]]] = {}
@@ -186,7 +187,7 @@ def sunk(placed: list[Any], program: Program) -> list[Any]:
     return moved[::-1]
 
 
-def scheduled(plan: list[Any], program: Program) -> list[Any]:
+def scheduled(plan: list[Equation | Region], program: Program) -> list[Equation | Region]:
     """``plan`` in dependency order, with what of each region is needed outside."""
     equations = [step.equations if isinstance(step, Region) else [step] for step in plan]
     maker = {v: i for i, es in enumerate(equations) for e in es for v in e.outs}
@@ -199,7 +200,7 @@ def scheduled(plan: list[Any], program: Program) -> list[Any]:
         for j in before:
             users[j].append(i)
     ready = [i for i, before in enumerate(needs) if not before]
-    ordered: list[Any] = []
+    ordered: list[Equation | Region] = []
     while ready:
         i = heapq.heappop(ready)
         ordered.append(plan[i])

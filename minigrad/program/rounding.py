@@ -42,13 +42,13 @@ PATTERN = 2**16
 """Last digits that are drawn, and used again and again."""
 
 
-def values_of(result: Tree) -> list[Any]:
+def values_of(result: Tree) -> list[Array]:
     """Numbers and arrays of a result, in order."""
     return [getattr(x, "_value", x) for x in flatten(result, whole=True)[0]]
 
 
 def different(
-    got: Sequence[Any], expected: Sequence[Any], spreads: Iterable[list[Any]]
+    got: Sequence[Array], expected: Sequence[Array], spreads: Iterable[list[Any]]
 ) -> str | None:
     """What differs between two answers by more than rounding; None if nothing does.
 
@@ -92,7 +92,7 @@ def nearly_equal(got: Array, expected: Array) -> bool:
         )
 
 
-def within_rounding(got: Array, expected: Array, spread: Any) -> bool:
+def within_rounding(got: Array, expected: Array, spread: Array) -> bool:
     """Whether rounding can be the reason why two arrays differ."""
     with np.errstate(all="ignore"):
         if np.asarray(got).dtype.kind not in "fc":
@@ -104,7 +104,9 @@ def within_rounding(got: Array, expected: Array, spread: Any) -> bool:
         return all(within(g, e, s, most, share, kind) for g, e, s in parts)
 
 
-def within(got: Array, expected: Array, spread: Any, most: float, share: float, kind: Any) -> bool:
+def within(
+    got: Array, expected: Array, spread: Array, most: float, share: float, kind: Any
+) -> bool:
     """Whether two arrays are no further apart than ``spread`` explains, as far as that is known."""
     size = np.abs(expected)
     left = np.isfinite(spread) & ~(np.abs(got - expected) <= CLOSE * kind.eps * size)
@@ -115,32 +117,32 @@ def within(got: Array, expected: Array, spread: Any, most: float, share: float, 
     return bool((same | (np.abs(got - expected) <= limit)).all())
 
 
-def largest(x: Any) -> float:
+def largest(x: Array) -> float:
     """The largest finite number of an array without negative ones; 0 if there is none."""
     most = np.max(x, initial=0.0)
     return float(most if np.isfinite(most) else np.max(x, initial=0.0, where=np.isfinite(x)))
 
 
-def pieces(*arrays: Any) -> Iterator[tuple[Any, ...]]:
+def pieces(*arrays: Array) -> Iterator[tuple[Array, ...]]:
     """Arrays of one shape, as many elements at a time as stay in the cache."""
     flat = [np.ravel(x) for x in arrays]
     for start in range(0, flat[0].size, PIECE):
         yield tuple(x[start : start + PIECE] for x in flat)
 
 
-def widened(x: Any) -> Any:
+def widened(x: Array) -> Array:
     """``x`` in double precision."""
     return np.asarray(x, complex if np.iscomplexobj(x) else float)
 
 
-def strayed(x: Any, y: Any, sums: float) -> Any:
+def strayed(x: Array, y: Array, sums: float) -> Array:
     """How far an answer has moved, and by how much its long sums may be off besides."""
     away = np.abs(widened(y) - widened(x))
     return away + np.abs(widened(x)) * sums if np.asarray(x).dtype.kind in "fc" else away
 
 
 def rounding(
-    program: Program, leaves: Sequence[Any], exact: Sequence[Any] | None = None
+    program: Program, leaves: Sequence[Array], exact: Sequence[Array] | None = None
 ) -> Iterator[list[Any]]:
     """For each output, how far its elements move as the last digits of all ops' arguments do.
 
@@ -187,12 +189,12 @@ class Trials:
         What such ops are given where nothing is disturbed, in order.
     """
 
-    def __init__(self, program: Program, values: dict[Var, Any], decisive: bool) -> None:
+    def __init__(self, program: Program, values: dict[Var, Array], decisive: bool) -> None:
         self.program, self.values = program, values
         self.decisive = decisive and any(map(decides, program.equations))
         self.decisions: list[list[Any]] = []
         self.rng = np.random.default_rng(0)
-        self.patterns: dict[Any, Any] = {}
+        self.patterns: dict[np.dtype[np.generic], Array] = {}
 
     def still(self) -> list[Any]:
         """What comes out if nothing is disturbed."""
@@ -205,11 +207,11 @@ class Trials:
 
         return self.run(call)
 
-    def moved(self) -> list[Any]:
+    def moved(self) -> list[Array]:
         """What comes out of one trial."""
         ops_that_decide, decisions = self.deciding(), iter(self.decisions)
 
-        def call(op: Op, args: Sequence[Array], kwargs: Keywords) -> Any:
+        def call(op: Op, args: Sequence[Array], kwargs: Keywords) -> Array:
             moved = list(map(self.disturbed, args))
             if next(ops_that_decide):
                 moved = self.displaced(op, moved, next(decisions))
@@ -224,11 +226,11 @@ class Trials:
     def deciding(self) -> Iterator[bool]:
         return (self.decisive and decides(e) for e in self.program.equations)
 
-    def run(self, call: Function) -> list[Any]:
+    def run(self, call: Function) -> list[Array]:
         with np.errstate(all="ignore"):
             return values_of(evaluate(self.program, self.values, call))
 
-    def disturbed(self, x: object) -> Any:
+    def disturbed(self, x: object) -> Array:
         """``x``, each number of it moved by one unit in the last place."""
         if not isinstance(x, np.ndarray | np.inexact) or x.dtype.kind not in "fc":
             return x
@@ -296,7 +298,7 @@ def skipping(
     return np.where(meet, either, ans).astype(ans.dtype)[()]
 
 
-def signed(x: Any, rng: np.random.Generator, where: Any = False) -> Any:
+def signed(x: Array, rng: np.random.Generator, where: Any = False) -> Any:
     """``x``, with either sign for its NaN, and ``where`` else nobody says which they have."""
     if x.dtype.kind != "f" or not (unknown := np.isnan(x) | where).any():
         return x
@@ -325,7 +327,7 @@ def of_sums(program: Program, exact: Sequence[Any]) -> list[Any]:
 
 
 def in_single_precision(
-    program: Program, values: dict[Var, Any], exact: Sequence[Any]
+    program: Program, values: dict[Var, Array], exact: Sequence[Any]
 ) -> Iterator[list[Any]]:
     """How far each answer is off in single precision, in units of double; if there is one.
 
@@ -393,7 +395,7 @@ PRODUCTS = frozenset({ops.matmul, ops.contract})
 """Sums of products: they may be 0 for other reasons."""
 
 
-def underflown(ans: Array, args: Sequence[Any], rng: np.random.Generator) -> Any:
+def underflown(ans: Array, args: Sequence[Array], rng: np.random.Generator) -> Array:
     """An answer with its last digit disturbed where that is no relative one."""
     if ans.dtype.kind != "f":
         return ans
@@ -420,7 +422,7 @@ def summed(e: Equation) -> float:
     return float(np.finfo(kinds[0]).eps) * math.sqrt(n)
 
 
-def doubled(x: object) -> Any:
+def doubled(x: object) -> Array:
     """A number of Python's as NumPy's."""
     return np.float64(x) if type(x) is float else x
 

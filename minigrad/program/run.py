@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import builtins
 import functools
-from collections.abc import Iterator, Sequence
+from collections.abc import Hashable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -29,7 +29,7 @@ from minigrad.program.structure import structure_source
 from minigrad.program.tracer import Tracer
 from minigrad.tensor import Tensor, wrap
 from minigrad.tree import flatten
-from minigrad.typing import Array, Function, Keywords, Tree
+from minigrad.typing import Array, Function, Keywords, Tree, Variables
 
 SHORT = 60
 """Lines of kernels that are written into each entry."""
@@ -65,7 +65,7 @@ class Run:
     names: list[str]
     unwritten: str
     lines: list[str]
-    scope: dict[str, Any]
+    scope: Variables
     code: str
     run: Function
 
@@ -80,7 +80,7 @@ class Run:
         self.pending = [new._value for _, new in tracer.updates.values()]
         self.draws = [c for c in tracer.captured.values() if isinstance(c, Draw)]
         self.recorded: bool = is_recorded(flatten(result, whole=True)[0])
-        self.entries: dict[Any, dict[str, Any]] = {}
+        self.entries: dict[Hashable, dict[str, Any]] = {}
         self.inputs = program.inputs
         self.numeric: bool = scalar.is_scalar(program)
         self.single: bool = not self.numeric and scalar.is_single_numbers(program)
@@ -92,7 +92,7 @@ class Run:
         except Exception as error:  # the ops can do it all the same
             self.unwritten = f"it cannot be written ({type(error).__name__}: {error})"
 
-    def written(self, lines: list[str], scope: dict[str, Any]) -> None:
+    def written(self, lines: list[str], scope: Variables) -> None:
         """Make a function of the body of one."""
         self.lines, self.scope = lines, scope
         head = f"def run({', '.join(self.names)}):"
@@ -111,7 +111,7 @@ class Run:
                 with np.errstate(all="ignore"):
                     result = ops(*given)
             expected = [getattr(x, "_value", x) for x in flatten(result, whole=True)[0]]
-            answers: list[Any] = []
+            answers: list[Tree] = []
 
             def run(*leaves: Any) -> Any:
                 answers.append(self.run(*self.taken(leaves)))
@@ -144,7 +144,7 @@ class Run:
             for x in open_:
                 x.setflags(write=True)
 
-    def taken(self, leaves: Sequence[Any]) -> list[Any]:
+    def taken(self, leaves: Sequence[Array]) -> list[Array]:
         """Inputs as the kernel takes them."""
         if self.numeric:
             return [bool(x) if isinstance(x, np.bool_) else float(x) for x in leaves]
@@ -221,12 +221,12 @@ class Run:
 
     def _write(self) -> tuple[list[str], dict[str, Any]]:
         """The body of the function, and what it refers to."""
-        scope: dict[str, Any] = {"np": np, "ndarray": np.ndarray, "float64": np.float64}
+        scope: Variables = {"np": np, "ndarray": np.ndarray, "float64": np.float64}
         numbers = self.numeric or self.single
         lines = self._numbers(scope) if numbers else self._arrays(scope)
         return lines, scope
 
-    def _numbers(self, scope: dict[str, Any]) -> list[str]:
+    def _numbers(self, scope: Variables) -> list[str]:
         """The body in Python's numbers, or in NumPy's where not all are doubles."""
         lowered = self.program
         bind = Bind(scope, "s")
@@ -259,7 +259,7 @@ class Run:
             f"    return in_numpy({', '.join(self.names)})",
         ]
 
-    def _arrays(self, scope: dict[str, Any]) -> list[str]:
+    def _arrays(self, scope: Variables) -> list[str]:
         """The body in NumPy, on memory of its own."""
         lowered = lower(self.program)
         kernel = Kernel(lowered)
@@ -296,7 +296,7 @@ def number_or_copy(x: object, python: bool) -> Any:
     return x.item() if python else np.asarray(x)[()]
 
 
-def is_recorded(outputs: list[Any]) -> bool:
+def is_recorded(outputs: Sequence[Array]) -> bool:
     """Whether a captured Tensor that requires a gradient could get one through the results."""
     stack = [x.node for x in outputs if isinstance(x, Tensor) and x.node is not None]
     seen = set(stack)

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import groupby
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
@@ -19,6 +19,9 @@ from minigrad import ops
 from minigrad.ops.elementwise import bounded, branch
 from minigrad.ops.indexing import elements, one_entry
 from minigrad.program.equations import Equation, Program, Var, call_forward, evaluate, substitute
+
+if TYPE_CHECKING:
+    from minigrad.program.regions import Region
 
 NUMBERS = {
     ops.add: "({} + {})",
@@ -296,30 +299,35 @@ class Stretch:
         return scope["numbers"]
 
 
-def stretched(plan: list[Any], uses: dict[Var, int]) -> list[Any]:
+Planned: TypeAlias = "Equation | Region | Stretch"
+"""What the code of a kernel is written from, one after another."""
+
+
+def stretched(plan: Sequence[Equation | Region], uses: dict[Var, int]) -> list[Planned]:
     """The steps of a kernel, with what is worth it as a `Stretch`."""
-    steps: list[Any] = []
+    steps: list[Planned] = []
     for single, group in groupby(plan, key=lambda step: is_entry(step) or by_python(step)):
         run = list(group)
-        equations = [e for e in run if not is_entry(e)]
+        alone = [e for e in run if isinstance(e, Equation)]
+        equations = [e for e in alone if not is_entry(e)]
         if not single or len(equations) < WORTH:
             steps += run
             continue
         inside = Counter(v for e in equations for v in e.reads())
-        read = {e.out: e for e in run if is_entry(e) and inside[e.out] == uses.get(e.out)}
-        steps += [e for e in run if is_entry(e) and e.out not in read]
+        read = {e.out: e for e in alone if is_entry(e) and inside[e.out] == uses.get(e.out)}
+        steps += [e for e in alone if is_entry(e) and e.out not in read]
         used = [e.out for e in equations if inside[e.out] < uses.get(e.out, 0)]
         if used:
             steps.append(Stretch(read, equations, used))
     return steps
 
 
-def by_python(step: Any) -> bool:
+def by_python(step: Equation | Region) -> bool:
     """Whether a step is one of doubles, or of true and false, that Python computes."""
     return isinstance(step, Equation) and any(step.reads()) and spelling(step) is not None
 
 
-def is_entry(step: Any) -> bool:
+def is_entry(step: Equation | Region) -> bool:
     """Whether a step reads one number of an array of doubles."""
     if not isinstance(step, Equation) or step.op is not elements:
         return False

@@ -7,9 +7,8 @@ neither stay as they are written: each works on what the last one has left in th
 from __future__ import annotations
 
 import heapq
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from minigrad.program.equations import Equation, Var
 from minigrad.program.regions import Region
@@ -40,7 +39,9 @@ class Step:
     inside: bool
 
 
-def frugal(plan: list[Any], memory_of: Callable[[Var], set[Var]], escaping: set[Var]) -> list[Any]:
+def frugal(
+    plan: Sequence[Equation | Region], memory_of: Callable[[Var], set[Var]], escaping: set[Var]
+) -> Sequence[Equation | Region]:
     """``plan``, or its steps in an order in which the kernel's memory is smaller.
 
     What escapes does not count: it is made anew in every run, and all of it held at the end.
@@ -52,11 +53,11 @@ def frugal(plan: list[Any], memory_of: Callable[[Var], set[Var]], escaping: set[
     if not large:
         return plan
     steps: list[Step] = []
-    for i, (made, equations) in enumerate(zip(makes, within, strict=True)):
+    for i, (step, made, equations) in enumerate(zip(plan, makes, within, strict=True)):
         reads = {v for e in equations for v in e.reads()}
         needs = {maker[v] for v in reads if v in maker} - {i}
         touched = large.intersection(r for v in reads.union(made) for r in memory_of(v))
-        inside = isinstance(plan[i], Equation) and ufunc_of(plan[i]) is not None
+        inside = isinstance(step, Equation) and ufunc_of(step) is not None
         steps.append(Step(needs, set(), large.intersection(made), touched, inside))
         for j in needs:
             steps[j].users.add(i)

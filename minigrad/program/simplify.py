@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
 
 from minigrad.program import algebra, textbook
 from minigrad.program.builder import Builder, Rules
@@ -11,6 +10,7 @@ from minigrad.program.chains import reassociated
 from minigrad.program.equations import Program, Var
 from minigrad.program.rules import rules
 from minigrad.program.signs import signs_seen
+from minigrad.typing import Operand
 
 __all__ = ["READING", "RUNNING", "algebra", "rebuilt", "simplified", "textbook"]
 
@@ -32,7 +32,7 @@ def rebuilt(
     """
     b = Builder(by_op, folding, sharing, program.constants)
     signed = signs_seen(program, outside) if by_op else ()
-    value: dict[Var, Any] = {}
+    value: dict[Var, Operand] = {}
     for equation, ans in b.replay(program.equations, value, signed):
         fresh = isinstance(ans, Var) and not ans.given and ans in b.made_by
         if named and fresh and equation.out.given:

@@ -7,7 +7,7 @@ of them at once take little longer than one, where calls cost more than the work
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,7 +15,7 @@ from minigrad import ops
 from minigrad.ops.indexing import elements
 from minigrad.ops.record import Op
 from minigrad.program.equations import Equation, Program, Var, without_dead_code
-from minigrad.typing import Shape
+from minigrad.typing import Array, Shape
 
 MUCH = 2**17
 """Elements from which on the work counts, and the memory that all of it takes."""
@@ -78,7 +78,7 @@ def sliced_operations(program: Program) -> list[SlicedOperation]:
         return []
     uses = program.uses()
     sums = {e.out: e for e in program.equations if e.op is ops.add and uses.get(e.out) == 1}
-    found: dict[Any, SlicedOperation] = {}
+    found: dict[Hashable, SlicedOperation] = {}
     for e in program.equations:
         for part, other, rest in operands_of(e, slices, sums):
             x, axis, i = slices[part]
@@ -89,7 +89,9 @@ def sliced_operations(program: Program) -> list[SlicedOperation]:
     return [a for a in found.values() if a.complete()]
 
 
-def operands_of(e: Equation, slices: Any, sums: Any) -> Iterator[tuple[Var, Var, Any]]:
+def operands_of(
+    e: Equation, slices: dict[Var, tuple[Var, Array, Array]], sums: dict[Var, Equation]
+) -> Iterator[tuple[Var, Var, Var | None]]:
     """A slice, what it is combined with, and what had been added to it: of ``e``, in all ways."""
     if e.op not in (ops.add, ops.matmul) or not all(isinstance(a, Var) for a in e.args):
         return
@@ -122,7 +124,7 @@ def at_once(program: Program, found: list[SlicedOperation]) -> Program:
         if any(id(e) in instead for e in steps):
             continue
         whole, made = Var("t", a.shape(), a.x.dtype), []
-        args: tuple[Any, ...] = (a.x, a.other)
+        args: tuple[Var, ...] = (a.x, a.other)
         if not a.right:
             turned = Var("t", a.other.shape[::-1], a.other.dtype)
             made, args = [Equation(turned, ops.transpose, (a.other,))], (a.x, turned)

@@ -7,6 +7,7 @@ ones, and single numbers are added by Python's operators.
 from __future__ import annotations
 
 import re
+from collections.abc import Hashable
 from typing import Any
 
 import numpy as np
@@ -19,7 +20,7 @@ from minigrad.program.builder import sample, shape_of, uniform_value
 from minigrad.program.equations import Equation, Var, variables_in
 from minigrad.program.memory import Memory
 from minigrad.program.rules import is_plain_reduction
-from minigrad.typing import DType, Function, Index, Shape
+from minigrad.typing import Array, DType, Function, Index, Shape, Variables
 
 ALONE = 2**13
 """Elements up to which BLAS uses one thread; in tiles, threads of its own would be in the way."""
@@ -27,7 +28,7 @@ ALONE = 2**13
 OPERATORS = {
     ops.add: "+", ops.subtract: "-", ops.multiply: "*", ops.divide: "/", ops.power: "**",
 }  # fmt: skip
-JOINS: dict[Any, Function] = {joined: np.concatenate, layered: np.stack}
+JOINS: dict[Hashable, Function] = {joined: np.concatenate, layered: np.stack}
 RESHAPES = (ops.reshape, ops.squeeze, ops.expand_dims)
 
 
@@ -100,7 +101,7 @@ class Statements:
     def __init__(self, memory: Memory, alone: int) -> None:
         self.memory = memory
         self.alone = alone
-        self.namespace: dict[str, Any] = {
+        self.namespace: Variables = {
             "np": np,
             "dot": np.dot,
             "matmul": np.matmul,
@@ -110,7 +111,7 @@ class Statements:
         self.lines: list[str] = []
         self.text: dict[Var, str] = {}
         self._count = 0
-        self._constants: dict[Any, str] = {}
+        self._constants: dict[Hashable, str] = {}
 
     def name(self, stem: str) -> str:
         self._count += 1
@@ -166,7 +167,7 @@ class Statements:
             for a, dtype in zip(e.args, dtypes, strict=False)
         ]
 
-    def constant(self, a: Any, dtype: Any, short: bool) -> str:
+    def constant(self, a: Array, dtype: np.dtype[np.generic], short: bool) -> str:
         """A constant as an array of ``dtype``."""
         one = uniform_value(a)
         if one is None and np.ndim(a) == 0:

@@ -34,7 +34,7 @@ from minigrad.reading.wording import unused
 from minigrad.tensor import Tensor
 from minigrad.tensor.recorder import Truth, tensors_in
 from minigrad.tree import attributes_beside, children, flatten, tree_map
-from minigrad.typing import Function, Keywords, Tree
+from minigrad.typing import Array, Function, Keywords, Operand, Tree
 
 
 def identifier(name: str) -> str:
@@ -51,7 +51,9 @@ def identifier(name: str) -> str:
 # --- reading the graph -----------------------------------------------------------------
 
 
-def trace(f: Function, *args: Any, static: Any = (), **kwargs: Any) -> Program:
+def trace(
+    f: Function, *args: Any, static: str | int | Sequence[str | int] = (), **kwargs: Any
+) -> Program:
     r"""The program that ``f`` is for arguments like these; of a matrix, its trace.
 
     NumPy's ``trace`` has the same name: given an array, this is the sum of its diagonal.
@@ -94,7 +96,9 @@ def trace(f: Function, *args: Any, static: Any = (), **kwargs: Any) -> Program:
     return simplified(record(f, args, kwargs, static))
 
 
-def record(f: Function, args: Sequence[Any], kwargs: Keywords, static: Any = ()) -> Program:
+def record(
+    f: Function, args: Sequence[Any], kwargs: Keywords, static: str | int | Sequence[str | int] = ()
+) -> Program:
     """The program of ``f`` as it was recorded, step by step."""
     named = arguments(f, args, kwargs)
     tracer = Tracer()
@@ -111,7 +115,7 @@ def record(f: Function, args: Sequence[Any], kwargs: Keywords, static: Any = ())
 
 def recorded(
     f: Function,
-    named: dict[str, Any],
+    named: Keywords,
     positional: int,
     fixed: Collection[str],
     vary: Collection[str],
@@ -224,7 +228,7 @@ def stand_in(tracer: Tracer, tree: Tree, name: str, vary: Collection[str] = ()) 
     )
 
 
-def held_in(name: str, tree: Tree) -> dict[str, Any]:
+def held_in(name: str, tree: Tree) -> dict[str, Array]:
     """All that an argument holds, by place, but what is computed once and then kept."""
     return {path: x for path, x, aside in leaf_paths(name, tree, cached=False)}
 
@@ -242,7 +246,7 @@ def is_input(x: object) -> bool:
 
 def leaf_paths(
     name: str, tree: Tree, aside: bool = False, cached: bool = True
-) -> Iterator[tuple[str, Any, bool]]:
+) -> Iterator[tuple[str, Array, bool]]:
     """Leaves of an argument with what the user would write to get them, and how they are held.
 
     ``aside`` are those beside the parts of a container; without ``cached`` none that a
@@ -300,7 +304,7 @@ def arguments(f: Function, args: Sequence[Any], kwargs: Keywords) -> dict[str, A
     return {**dict(zip(names, args, strict=False)), **kwargs}
 
 
-def fixed_names(f: Function, named: dict[str, Any], static: Any) -> set[str]:
+def fixed_names(f: Function, named: Keywords, static: Any) -> set[str]:
     """Which arguments ``static`` names, or counts."""
     parameters = signature_of(f)
     order = list(named)
@@ -325,7 +329,7 @@ class Reader:
         self.tracer = tracer
         self.vars: dict[AnyNode, Any] = {}
         self.taken: set[str] = set()
-        self.constants: dict[Var, Any] = {}
+        self.constants: dict[Var, Array] = {}
         self.shared: dict[int, tuple[Any, Var]] = {}
 
     def program(self, name: str, arguments: dict[str, Any], result: Tree) -> Program:
@@ -420,7 +424,7 @@ class Reader:
         self.taken.add(name)
         return name
 
-    def var(self, name: str, value: Any, given: bool = False) -> Var:
+    def var(self, name: str, value: Array, given: bool = False) -> Var:
         dtype = getattr(value, "dtype", None) or np.result_type(value)
         return Var(self.unique(name) if given else name, np.shape(value), dtype, given)
 
@@ -435,7 +439,7 @@ class Reader:
             return self.constant(x._value) if x.node is None else self.vars[x.node]
         return self.constant(x) if isinstance(x, np.ndarray) else x
 
-    def constant(self, x: object) -> Any:
+    def constant(self, x: object) -> Operand:
         """Numbers as they are, arrays of one value as such, other arrays by name."""
         if not isinstance(x, np.ndarray):
             return x

@@ -38,7 +38,7 @@ from minigrad.program.promotion import Promotion
 from minigrad.reading.names import is_a, named_values
 from minigrad.tensor import Tensor, plainly, wrap
 from minigrad.tensor.recorder import Firm
-from minigrad.typing import Array, Keywords, Shape
+from minigrad.typing import Array, Keywords, Shape, Variables
 
 LARGEST = 2**31
 """Whole numbers below which may be inputs."""
@@ -91,7 +91,7 @@ class Tracer(Promotion):
         self.inputs: dict[AnyNode, str] = {}
         self.names: dict[AnyNode, str] = {}
         self.constants: dict[int, str] = {}
-        self.closure: dict[str, Any] = {}
+        self.closure: Variables = {}
         self.gradient_of: dict[AnyNode, list[AnyNode]] = {}
         self.updates: dict[int, tuple[Tensor, Tensor]] = {}
         self.codes: set[CodeType] = set()
@@ -101,7 +101,7 @@ class Tracer(Promotion):
         self.hook: Any = None
         self._frozen: dict[int, tuple[Any, Any]] = {}
 
-    def apply(self, op: Op, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    def apply(self, op: Op, args: tuple[Any, ...], kwargs: Keywords) -> Any:
         """`Recorder.apply`; its own calls, a hundred for each op, are nothing to listen to."""
         hook = self.hook
         if hook is None or sys.getprofile() is not hook:

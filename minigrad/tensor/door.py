@@ -39,7 +39,7 @@ from minigrad.graph import (
 from minigrad.ops.indexing import elements, is_basic
 from minigrad.ops.record import REAL_ONLY, Op, is_complex
 from minigrad.tensor.tensor import Tensor
-from minigrad.typing import Array, Index, Shape
+from minigrad.typing import Array, Index, Keywords, Shape
 
 float32: type[np.float32] = np.float32
 float64: type[np.float64] = np.float64
@@ -100,7 +100,7 @@ def operand(x: Array) -> tuple[Array, Array, bool]:
     return x, None, False
 
 
-def metadata(op: Op, kwargs: dict[str, Any]) -> dict[str, Any]:
+def metadata(op: Op, kwargs: Keywords) -> dict[str, Any]:
     """Keywords that nobody can change later, without Tensors."""
     return {key: _frozen(op, key, v) for key, v in kwargs.items()}
 
@@ -194,7 +194,7 @@ def apply(op: Op, *args: Array, **kwargs: Any) -> Array:
     return apply_general(op, args, kwargs)
 
 
-def apply_observed(op: Op, args: tuple[Array, ...], kwargs: dict[str, Any]) -> Array:
+def apply_observed(op: Op, args: tuple[Array, ...], kwargs: Keywords) -> Array:
     """What becomes of an op where somebody looks on; None: what always does."""
     if (tracer := tracing.get()) is not None:
         return tracer.apply(op, args, kwargs)
@@ -207,7 +207,7 @@ def apply_observed(op: Op, args: tuple[Array, ...], kwargs: dict[str, Any]) -> A
     return apply_general(op, args, kwargs)
 
 
-def apply_general(op: Op, args: tuple[Array, ...], kwargs: dict[str, Any]) -> Array:
+def apply_general(op: Op, args: tuple[Array, ...], kwargs: Keywords) -> Array:
     """``apply`` for any number of arguments, unusual ones among them."""
     if len(args) != op.arity or (kwargs and not kwargs.keys() <= op.metadata):
         args, kwargs = op.bind(args, kwargs)
@@ -248,7 +248,7 @@ def apply_general(op: Op, args: tuple[Array, ...], kwargs: dict[str, Any]) -> Ar
     return _finish(op, args, values, parents, kwargs, ans, inspect)
 
 
-def apply_unary(op: Op, x: Tensor, kwargs: dict[str, Any]) -> Array:
+def apply_unary(op: Op, x: Tensor, kwargs: Keywords) -> Array:
     """``apply`` for one Tensor and `metadata`, while nobody looks on."""
     a, parent = x._value, x.node
     if not op.complex and type(a) is not float64 and a.dtype.kind == "c":

@@ -31,7 +31,7 @@ from minigrad.ops.record import Op
 from minigrad.tensor.door import check_real, no_derivative, operand, plainly, wrap
 from minigrad.tensor.tensor import Tensor
 from minigrad.tree import flatten
-from minigrad.typing import Array, Index
+from minigrad.typing import Array, Index, Keywords
 
 
 class Firm(float):
@@ -116,7 +116,7 @@ class Recorder:
             t._value, Passive(variable, (t._value,), (node,), NOTHING, t._value, next_seq())
         )
 
-    def apply(self, op: Op, args: tuple[Array, ...], kwargs: dict[str, Any]) -> Array:
+    def apply(self, op: Op, args: tuple[Array, ...], kwargs: Keywords) -> Array:
         """``tensor.apply`` that records everything."""
         if op is settled:  # an index keeps its Tensors
             return self.index(args[0])

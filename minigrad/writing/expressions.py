@@ -17,7 +17,7 @@ from minigrad.ops.record import Op
 from minigrad.program.builder import shape_of, uniform_value
 from minigrad.program.equations import Equation, Program, Var
 from minigrad.program.tracer import identical
-from minigrad.typing import Index, Operand
+from minigrad.typing import Index, Keywords, Operand
 from minigrad.writing import literals
 from minigrad.writing.helpers import Helpers
 from minigrad.writing.names import identifier
@@ -137,7 +137,7 @@ class Expressions:
         name = found[0] if found else self.helpers.of(op, all(map(has_elements, equation.args)))
         return Term(f"{name}({', '.join([a.code for a in args] + words)})")
 
-    def keywords(self, op: Op, kwargs: dict[str, Any], function: Any = None) -> list[str]:
+    def keywords(self, op: Op, kwargs: Keywords, function: Any = None) -> list[str]:
         """Keywords, without those that say what goes without saying."""
         return [
             f"{k}={self.code(v)}"
