@@ -5,6 +5,7 @@ They come after those tagged ``read``, which programs share.
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from typing import Any
 
 import numpy as np
@@ -108,7 +109,7 @@ def terms_of(b: Simplifier, x: Operand, sign: float, found: dict[Any, list[Opera
 @each(SUMS, when="formula")
 def like_terms(sign: int, b: Simplifier, x: Operand, y: Operand) -> Operand:
     """``x + 1 + (x - 1)`` is ``2·x``."""
-    found: dict[Any, list[Operand]] = {}
+    found: dict[Hashable, list[Operand]] = {}
     n = terms_of(b, x, 1, found) + terms_of(b, y, sign, found)
     if len(found) == n or n < 3:
         return None

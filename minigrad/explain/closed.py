@@ -7,7 +7,7 @@ Every step is evaluated at random points, and shown only if it is worth what it 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator
 from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Any
@@ -226,7 +226,7 @@ def attempt(b: Simplifier, op: Op, x: Operand, y: Operand) -> Operand:
 
 def over_one_denominator(b: Simplifier, terms: Terms) -> Operand:
     """``1/(1 + u) - u/(1 + u)²`` is ``1/(1 + u)²``."""
-    powers: dict[Any, list[Operand]] = {}
+    powers: dict[Hashable, list[Operand]] = {}
     for _, found in terms.values():
         for key, (z, p) in found.items():
             if p < 0 and is_sum(b, z):
@@ -308,7 +308,7 @@ def continued(step: Step, constant: dict[Var, Any]) -> list[Step]:
 def simplified(formula: Formula, constant: dict[Var, Any]) -> tuple[Formula, str] | None:
     """``formula`` by the rules of closed forms, and what was done; None where nothing was."""
     b = Algebra(constant, formula)
-    value: dict[Var, Any] = {}
+    value: dict[Var, Operand] = {}
     program = formula.program
     list(b.replay(program.equations, value))
     result = tree_map(lambda x: value.get(x, x) if isinstance(x, Var) else x, program.result)
@@ -328,7 +328,7 @@ def simplified(formula: Formula, constant: dict[Var, Any]) -> tuple[Formula, str
 def denominators(formula: Formula) -> list[str]:
     """What a formula divides by, factor by factor, as it is written."""
     writer = FormulaWriter(formula, TEXT, {})
-    made: dict[Any, Any] = {}
+    made: dict[Hashable, Equation] = {}
     todo: list[Operand] = []
     for e in formula.program.equations:
         writer.write(e)

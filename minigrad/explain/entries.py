@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Hashable
 from typing import Any
 
 import numpy as np
@@ -84,7 +85,7 @@ def back_where_they_were(
     if y is None or not is_float(x):
         return None
     c, found = factors(b, x)
-    parts: dict[Any, Any] = {}
+    parts: dict[Hashable, Any] = {}
     for z, p in found.values():
         made = b.made(z, ops.elements)
         if made is not None and key_of(made.kwargs["index"]) == key_of(index):

@@ -30,7 +30,7 @@ from minigrad.program.rules import (
     scaled,
 )
 from minigrad.program.textbook import raised
-from minigrad.typing import Axis, Function, Operand, Shape
+from minigrad.typing import Array, Axis, Function, Operand, Shape
 from minigrad.writing.notation import identity, inverse_transposed, onehot, outer, repetition
 from minigrad.writing.numbers import surd
 
@@ -73,7 +73,7 @@ class Simplifier(Builder):
     reductions: tuple[Function, ...] = ()
     freed = kinked = rests = busy = summing = False
 
-    def __init__(self, rules: Rules, values: dict[Var, Any], sizes: dict[Var, int]) -> None:
+    def __init__(self, rules: Rules, values: dict[Var, Array], sizes: dict[Var, int]) -> None:
         super().__init__(rules)
         self.values, self.sizes = values, sizes
         self.results: dict[Var, Equation] = {}
@@ -376,7 +376,7 @@ def weight(b: Simplifier, found: Factors) -> int:
     return len(found) + sum(bool((exponent(b, y) or (0, 0, 0))[2]) for y, _ in found.values())
 
 
-def kinds(*xs: Operand) -> set[Any]:
+def kinds(*xs: Operand) -> set[np.dtype[np.generic] | None]:
     """The dtypes of variables; None for numbers and counts, which take that of the others."""
     return {x.dtype if isinstance(x, Var) and x.dtype.kind not in "iu" else None for x in xs}
 

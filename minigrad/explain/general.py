@@ -29,7 +29,7 @@ from minigrad.reading.purity import bound
 from minigrad.reading.wording import columns, padded, visible
 from minigrad.tensor import Tensor
 from minigrad.tree import flatten
-from minigrad.typing import Array, Function, Shape
+from minigrad.typing import Array, Function, Keywords, Shape
 from minigrad.writing.names import latex_name
 
 PRIMES = (101, 103, 107, 109, 113)
@@ -168,7 +168,7 @@ def general(made: object, examples: Any = None) -> General:
     )
 
 
-def explained(output: Tensor, leaves: list[Tensor], scope: Scope, given: dict[str, Any]) -> General:
+def explained(output: Tensor, leaves: list[Tensor], scope: Scope, given: Keywords) -> General:
     output.name = next(x for x in ("L", "y", "out", "result") if x not in scope.variables)
     scope.variables = {**scope.variables, "return": output}
     token = elsewhere.set([scope])

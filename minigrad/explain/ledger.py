@@ -113,7 +113,7 @@ class Chart:
         known = self.names.known(node) or node is self.output
         return known or node in self._leaf or node in self.layers or node in self.passes
 
-    def value(self, node: AnyNode) -> Any:
+    def value(self, node: AnyNode) -> Array:
         return self._leaf.get(node, node.ans)
 
     def _piece(self, top: AnyNode) -> Piece:
@@ -227,14 +227,14 @@ class Chart:
         return self._walked[0]
 
     @cached_property
-    def steps(self) -> dict[Link, Any]:
+    def steps(self) -> dict[Link, Array]:
         """Link -> its derivative, or in a ledger its contribution."""
         return self._walked[1]
 
     @cached_property
-    def _walked(self) -> tuple[dict[AnyNode, Array], dict[Link, Any]]:
+    def _walked(self) -> tuple[dict[AnyNode, Array], dict[Link, Array]]:
         gradients: dict[AnyNode, Array] = {self.output: ones(self.value(self.output))}
-        steps: dict[Link, Any] = {}
+        steps: dict[Link, Array] = {}
         for u in self.order:
             g = gradients[u]
             seed = ones(self.value(u)) if self.chained else g
@@ -284,7 +284,7 @@ class Chart:
         """Node -> the earlier value that it is a step to."""
         return {n: (u, b) for u, b in self.passes.items() for n in self.pieces[u].inside}
 
-    def adjoint(self, sheet: Sheet, node: AnyNode) -> Any:
+    def adjoint(self, sheet: Sheet, node: AnyNode) -> Tensor:
         """The gradient with respect to ``node``: a stand-in, or the 1 to begin with."""
         if self.chained or node is self.output:
             return sheet.seed(self.value(node))
@@ -326,7 +326,7 @@ class Chart:
             return []
         sheet = self.sheet()
         pending: dict[AnyNode, Array] = {self.output: None}
-        same: list[tuple[Any, AnyNode]] = []
+        same: list[tuple[Tensor, AnyNode]] = []
         formula: Formula | None = None
         with readable(sheet.tracer):
             pending[self.output] = sheet.seed(self.value(self.output))
@@ -414,7 +414,7 @@ class Chart:
         if len(routes) > ROUTES:
             return []
         sheet = self.sheet()
-        style: dict[str, Any] = {"entrywise": True}
+        style: dict[str, bool] = {"entrywise": True}
         combined: Formula | None = None
         with readable(sheet.tracer):
             sheet.stand_in_arguments(u)
@@ -485,5 +485,5 @@ def step_text(step: Step) -> str:
     return sum_of_products(step, TEXT)
 
 
-def ones(x: Array) -> Any:
+def ones(x: Array) -> Array:
     return np.ones_like(x)[()]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -10,7 +10,11 @@ from minigrad.explain.paper import readable
 from minigrad.explain.sheet import Sheet
 from minigrad.graph import AnyNode
 from minigrad.reading.names import Names
+from minigrad.typing import Array
 from minigrad.writing.styles import Symbol
+
+if TYPE_CHECKING:
+    from minigrad.writing.formulas import Formula
 
 
 def local_formula(node: AnyNode, argnum: int, names: Names) -> str:
@@ -45,7 +49,7 @@ def local_formula(node: AnyNode, argnum: int, names: Names) -> str:
     return "" if found is None else str(found.text)
 
 
-def local_expression(node: AnyNode, argnum: int, names: Names) -> Any:
+def local_expression(node: AnyNode, argnum: int, names: Names) -> Formula | None:
     """What `local_formula` writes, to be written in any style; None where there is none."""
     op: Any = node.op
     if op is None or node.parents[argnum] is None or op.rule(argnum) is None:
@@ -60,7 +64,7 @@ def local_expression(node: AnyNode, argnum: int, names: Names) -> Any:
         if several:
             outputs = [(y, f"{name}[{i}]") for i, y in enumerate(node.ans)]
             sheet.stand_ins[node] = tuple(sheet.symbol(y, Symbol(word)) for y, word in outputs)
-            g: Any = tuple(sheet.symbol(one(y), Symbol(f"d{word}")) for y, word in outputs)
+            g: Array = tuple(sheet.symbol(one(y), Symbol(f"d{word}")) for y, word in outputs)
         else:
             sheet.named(node, node.ans)
             seed = one(node.ans)[()]

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from itertools import islice
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from minigrad.explain.ledger import Chart
 from minigrad.explain.rows import middle
+
+if TYPE_CHECKING:
+    from minigrad.graph import AnyNode
 
 
 class Paths(Sequence[tuple[str, ...]]):
@@ -24,7 +27,7 @@ class Paths(Sequence[tuple[str, ...]]):
     def __init__(self, chart: Chart, limit: int) -> None:
         goal = chart.wrt[0]
         self.total: int = chart.count(goal)
-        self.nodes: list[tuple[Any, ...]] = list(islice(chart.routes(goal), limit))
+        self.nodes: list[tuple[AnyNode, ...]] = list(islice(chart.routes(goal), limit))
         self._names = [tuple(chart.called(n) for n in route) for route in self.nodes]
 
     def __getitem__(self, i: Any) -> Any:

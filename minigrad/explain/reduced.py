@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 
@@ -20,8 +19,8 @@ def simplify_formula(
     program: Program,
     stands: dict[Var, Var],
     whole: Program,
-    known: dict[Var, Any],
-    values: dict[Var, Any],
+    known: dict[Var, Array],
+    values: dict[Var, Array],
     sizes: dict[Var, int],
     same: Callable[[Program, Program], bool],
 ) -> tuple[Program, dict[Var, Equation]]:
@@ -52,10 +51,10 @@ def simplify_formula(
 
 
 def replayed(
-    b: Simplifier, program: Program, stands: dict[Var, Var], whole: Program, known: dict[Var, Any]
+    b: Simplifier, program: Program, stands: dict[Var, Var], whole: Program, known: dict[Var, Array]
 ) -> Program:
     """``program`` as the builder leaves it."""
-    value: dict[Var, Any] = {}
+    value: dict[Var, Operand] = {}
     for v, c in {**known, **whole.constants}.items():
         array = getattr(c, "_value", c)
         value[v] = array if as_uniform(array) is None else as_uniform(array)
@@ -73,7 +72,7 @@ def replayed(
     return without_dead_code(program.replace(equations=b.equations, result=result))
 
 
-def as_uniform(x: Array) -> Any:
+def as_uniform(x: Array) -> Array | None:
     """An array of one number as such; None for others."""
     x = getattr(x, "_value", x)
     if np.ndim(x) == 0:

@@ -25,6 +25,7 @@ from minigrad.graph import AnyNode
 from minigrad.reading.files import replace_file, writable
 from minigrad.reading.wording import columns, padded, visible
 from minigrad.reading.wording import shortened as crop
+from minigrad.typing import Array
 from minigrad.writing.formulas import Formula, sum_of_products
 from minigrad.writing.styles import LATEX, MATHML, Style
 
@@ -98,7 +99,7 @@ class Explanation(Document):
         return self.chart.rows
 
     @cached_property
-    def gradients(self) -> dict[str, Any]:
+    def gradients(self) -> dict[str, Array]:
         """Name -> the gradient of the output with respect to it."""
         found = {self.chart.called(v): self.chart.gradients[v] for v in self.chart.wrt}
         return {**found, **self.chart.unused}
@@ -184,7 +185,7 @@ class Explanation(Document):
         return f"{visible(left)} = {short(self.chart.gradients[v])}"
 
     @cached_property
-    def definition(self) -> Any:
+    def definition(self) -> Formula | None:
         """What an output without a name is."""
         if self.chart.names.known(self.chart.output):
             return None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Hashable
 from typing import Any
 
 import numpy as np
@@ -64,7 +65,7 @@ def spelt_out(b: Simplifier, y: Operand) -> tuple[Operand, int, int] | None:
 
 def sigmoids(b: Simplifier, found: Factors) -> Factors:
     """``exp(u)/(1 + exp(u))`` is σ(u), and so is ``1/(1 + exp(-u))``; ``σ(u)·exp(-u)`` is σ(-u)."""
-    families: dict[Any, list[Operand]] = {}
+    families: dict[Hashable, list[Operand]] = {}
     for y, p in found.values():
         if (part := spelt_out(b, y)) is not None:
             families.setdefault(key_of(part[0]), []).append((y, p, *part))

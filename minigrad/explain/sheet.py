@@ -7,6 +7,7 @@ simplified as on paper.
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from dataclasses import dataclass
 from typing import Any
 
@@ -155,7 +156,13 @@ class Sheet(StandIns):
         short, results = simplify_formula(asked, stands, program, known, held, sizes, alike)
         return finished(short, made=results)
 
-    def finished(self, reader: Reader, program: Program, made: Any = None, **style: Any) -> Formula:
+    def finished(
+        self,
+        reader: Reader,
+        program: Program,
+        made: dict[Var, Equation] | None = None,
+        **style: Any,
+    ) -> Formula:
         """A program with the names and values of what is in it, and of what names are made of."""
         used: set[Var] = {v for e in program.equations for v in e.reads()}
         used.update(v for v in program.outputs if isinstance(v, Var))
@@ -175,12 +182,12 @@ class Sheet(StandIns):
 
     def without_arrays(self, program: Program) -> Program:
         """``program`` with arrays that have no name under short ones."""
-        constants: dict[Var, Any] = {}
-        found: dict[tuple[str, Any], Var] = {}  # I is written for the identity of any size
+        constants: dict[Var, Array] = {}
+        found: dict[tuple[str, Hashable], Var] = {}  # I is written for the identity of any size
 
         def named(x: Array) -> Operand:
             given = program.constants.get(x) if isinstance(x, Var) else x
-            value: Any = getattr(given, "_value", given)
+            value: Array = getattr(given, "_value", given)
             array = isinstance(value, np.ndarray) and value.ndim and value.size
             if not array or as_uniform(value) is not None:
                 return x

@@ -12,7 +12,7 @@ from __future__ import annotations
 import ast
 import builtins
 import math
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Hashable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -33,7 +33,7 @@ SPELT = (ast.Constant, ast.List, ast.Tuple, ast.UnaryOp, ast.USub, ast.Load)
 """What arrays are spelt out with."""
 LITERAL = object()
 """A number that no variable of the statement holds, of a function that it calls for instance."""
-COMPOSED: dict[Any, Op] = {
+COMPOSED: dict[Hashable, Op] = {
     np.concatenate: ops.joined,
     np.stack: ops.layered,
     np.where: ops.branch,
@@ -142,7 +142,7 @@ class Rewriter(ast.NodeTransformer):
     def number(self, tree: ast.expr, text: str) -> ast.expr | None:
         return self.put(self.stand.symbol(self.value(tree), text))
 
-    def value(self, tree: ast.expr) -> Any:
+    def value(self, tree: ast.expr) -> Array:
         code = compile(ast.fix_missing_locations(ast.Expression(tree)), "<statement>", "eval")
         return eval(code, {}, dict(self.variables))
 
@@ -196,7 +196,7 @@ class Rewriter(ast.NodeTransformer):
         owner = looked_up(func.value, self.variables)  # type: ignore[attr-defined]
         return owner is not None and not (is_tensor(owner) or isinstance(owner, np.ndarray))
 
-    def visit_keyword(self, node: ast.keyword) -> Any:
+    def visit_keyword(self, node: ast.keyword) -> ast.keyword:
         """Metadata stays what it is."""
         return node
 
@@ -386,9 +386,9 @@ def call_operands(node: AnyNode, tree: ast.Call, variables: Keywords) -> list[as
     return [*tree.args][: len(node.args)] if same else []
 
 
-def arrays_within(nodes: Iterable[AnyNode]) -> list[Any]:
+def arrays_within(nodes: Iterable[AnyNode]) -> list[Array]:
     """The constant arrays that some operations were given, indices too, each once."""
-    found: dict[int, Any] = {}
+    found: dict[int, Array] = {}
     for node in nodes:
         given = [a for a, p in zip(node.args, node.parents, strict=True) if p is None]
         for x in flattened([*given, *node.kwargs.values()]):

@@ -38,7 +38,7 @@ from minigrad.reading.inline import inlined
 from minigrad.reading.names import CROWD, Names, base_of
 from minigrad.reading.purity import pure
 from minigrad.tensor import Tensor
-from minigrad.typing import Array, Operand, Shape
+from minigrad.typing import Array, Keywords, Operand, Shape
 from minigrad.writing.styles import Symbol
 
 MOST_STATEMENTS = 8
@@ -90,8 +90,8 @@ class StandIns:
     stand_ins: dict[AnyNode, Array] = field(default_factory=dict)
     symbols: dict[AnyNode, Symbol] = field(default_factory=dict)
     values: dict[AnyNode, Array] = field(default_factory=dict)
-    arrays: dict[tuple[str, str], Any] = field(default_factory=dict)
-    written: dict[tuple[AnyNode, int], Any] = field(default_factory=dict)
+    arrays: dict[tuple[str, str], Tensor] = field(default_factory=dict)
+    written: dict[tuple[AnyNode, int], Tensor] = field(default_factory=dict)
     metadata: dict[AnyNode, dict[str, Any]] = field(default_factory=dict)
     literals: set[tuple[AnyNode, int | None]] = field(default_factory=set)
     read: set[AnyNode] = field(default_factory=set)
@@ -194,7 +194,7 @@ class StandIns:
             self.arrays[key, kind] = self.symbol(own, Symbol(key))
         return self.arrays[key, kind] if own is value else self.arrays[key, kind].T
 
-    def short_name(self, array: Any) -> str:
+    def short_name(self, array: Array) -> str:
         """A short name for an array that has none."""
         if is_identity(array) and self.names.value("I") is None:
             return "I"
@@ -232,7 +232,9 @@ class StandIns:
                 return
             top = below
 
-    def match_by_evaluation(self, top: AnyNode, tree: ast.expr, variables: Any) -> AnyNode | None:
+    def match_by_evaluation(
+        self, top: AnyNode, tree: ast.expr, variables: Keywords
+    ) -> AnyNode | None:
         """Match ``tree`` with what made ``top``; answer what a variable was assigned again from."""
         self.newest = top.seq
         stand = Stand(self.stand_in_of, lambda x, name: self.array(x, name, top), self.sizes)
@@ -256,8 +258,8 @@ class StandIns:
         return node
 
     def match_around_call(
-        self, top: AnyNode, text: str, tree: ast.expr, variables: Any, stand: Stand
-    ) -> Any:
+        self, top: AnyNode, text: str, tree: ast.expr, variables: Keywords, stand: Stand
+    ) -> Tensor | None:
         """What ``tree`` is if the call ``text`` in it gave an array that is in the graph."""
         within = [top, *sorted(self.beneath(top), key=lambda n: -n.seq)]
         for value in arrays_within(within)[:MOST_STATEMENTS]:
@@ -269,8 +271,8 @@ class StandIns:
         return None
 
     def earlier_value(
-        self, top: AnyNode, tree: ast.expr, variables: Any, stand: Stand, path: str
-    ) -> tuple[AnyNode, Any] | None:
+        self, top: AnyNode, tree: ast.expr, variables: Keywords, stand: Stand, path: str
+    ) -> tuple[AnyNode, Tensor] | None:
         """What ``path`` was when ``tree`` made ``top`` of it: ``z`` in ``z = z*2``."""
         inside = sorted(self.beneath(top), key=lambda n: -n.seq)
         earlier = {u for u, of in self.passes.values() if of.variable == path and u is not top}
@@ -287,7 +289,7 @@ class StandIns:
         return None
 
     def match_by_syntax(
-        self, top: AnyNode, tree: ast.expr, variables: Any, before: Before | None = None
+        self, top: AnyNode, tree: ast.expr, variables: Keywords, before: Before | None = None
     ) -> None:
         """Read off the syntax what constants are that were not found by evaluating it."""
         stand = Stand(self.stand_in_of, lambda x, name: self.array(x, name, top), self.sizes)

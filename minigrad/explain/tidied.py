@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Hashable
 
 from minigrad import ops
 from minigrad.explain.factors import Factors, Simplifier, built, change, exponent, factors, is_sum
@@ -14,7 +14,7 @@ from minigrad.typing import Operand
 
 def lowest(b: Simplifier, those: list[Factors]) -> list[Factors]:
     """Products with powers of one x^n, each as the lowest of them times powers of x."""
-    least: dict[Any, int] = {}
+    least: dict[Hashable, int] = {}
     for parts in (exponent(b, y) for f in those for y, p in f.values() if p == 1):
         if parts is not None:
             of = key_of(parts[0]), key_of(parts[1])

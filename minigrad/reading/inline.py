@@ -16,7 +16,7 @@ from typing import Any
 from minigrad.errors import is_user
 from minigrad.reading.purity import DEPTH, bound, looked_up, method_of
 from minigrad.reading.statements import tree_of
-from minigrad.typing import Keywords
+from minigrad.typing import Function, Keywords
 
 MOST = 2_000
 """Expressions of more parts are not written out."""
@@ -60,7 +60,7 @@ class Inliner:
 
     def expand(
         self, tree: Any, variables: Keywords, given: Mapping[str, ast.expr] | None, depth: int
-    ) -> Any:
+    ) -> ast.expr:
         """``tree`` of a place where ``variables`` are seen; ``given`` are those of a function."""
         self.parts += 1
         if self.parts > MOST or isinstance(tree, SCOPED):
@@ -96,7 +96,7 @@ class Inliner:
 
     def called(
         self, func: ast.expr, variables: Keywords, given: Mapping[str, ast.expr] | None, depth: int
-    ) -> tuple[Any, ast.expr | None] | None:
+    ) -> tuple[Function, ast.expr | None] | None:
         """The user's function that is called, and of a method what it belongs to."""
         theirs = renamed(func, given or {})
         if theirs is not None:  # what a parameter is, the caller knows
@@ -127,10 +127,10 @@ class Inliner:
         local = parameters(body.args, args, named)
         outer = bound(f)
         if isinstance(body, ast.Lambda):
-            return self.expand(body.body, outer, local, depth - 1)  # type: ignore[no-any-return]
+            return self.expand(body.body, outer, local, depth - 1)
         for part in body.body:
             if isinstance(part, ast.Return) and part.value is not None:
-                return self.expand(part.value, outer, local, depth - 1)  # type: ignore[no-any-return]
+                return self.expand(part.value, outer, local, depth - 1)
             if isinstance(part, ast.Assign):
                 value = self.expand(part.value, outer, local, depth - 1)
                 for target in part.targets:
@@ -140,7 +140,7 @@ class Inliner:
         raise NotPlain
 
 
-def users(func: ast.expr, variables: Keywords) -> tuple[Any, ast.expr | None] | None:
+def users(func: ast.expr, variables: Keywords) -> tuple[Function, ast.expr | None] | None:
     """The user's function that is called, and of a method what it belongs to."""
     f = looked_up(func, variables)
     owner: ast.expr | None = None
@@ -202,7 +202,7 @@ def assign(target: ast.expr, value: ast.expr, local: dict[str, ast.expr]) -> Non
         raise NotPlain
 
 
-def element(tree: ast.expr) -> Any:
+def element(tree: ast.expr) -> ast.expr:
     """``(a, b)[0]`` is ``a``."""
     if not isinstance(tree, ast.Subscript) or not isinstance(tree.value, ast.Tuple):
         return tree

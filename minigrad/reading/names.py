@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import ast
 import inspect
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from contextvars import ContextVar
 from dataclasses import dataclass, field
@@ -440,7 +440,7 @@ def told_apart(nodes: Iterable[AnyNode], called: Callable[[AnyNode], str]) -> di
     return found
 
 
-def layout(a: Any) -> tuple[Any, ...]:
+def layout(a: Any) -> tuple[Hashable, ...]:
     """What is equal for two arrays that are the same view of the same memory."""
     return a.__array_interface__["data"][0], a.shape, a.strides, a.dtype.str
 

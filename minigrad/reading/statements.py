@@ -96,7 +96,7 @@ def _in_cells(cells: tuple[str, ...]) -> list[Statement]:
     return sorted(found, key=lambda s: s.place)
 
 
-def function_tree(source: str, function: str, first: int) -> Any:
+def function_tree(source: str, function: str, first: int) -> ast.AST | None:
     """The syntax of one function, or of the whole module; None if it is not found."""
     tree = _parsed(source)
     if tree is None or function in MODULE:
@@ -105,12 +105,12 @@ def function_tree(source: str, function: str, first: int) -> Any:
 
 
 @functools.lru_cache(maxsize=64)
-def _functions(source: str) -> dict[tuple[str, int], Any]:
+def _functions(source: str) -> dict[tuple[str, int], ast.AST | None]:
     """The functions of a file by name and line, that of the first decorator too.
 
     Lambdas are among them, unless a line has several.
     """
-    found: dict[tuple[str, int], Any] = {}
+    found: dict[tuple[str, int], ast.AST | None] = {}
     for part in ast.walk(_parsed(source) or ast.Module([], [])):
         if isinstance(part, ast.FunctionDef | ast.AsyncFunctionDef):
             decorated = min([part.lineno, *(d.lineno for d in part.decorator_list)])
@@ -123,7 +123,7 @@ def _functions(source: str) -> dict[tuple[str, int], Any]:
 
 
 @functools.lru_cache(maxsize=256)
-def tree_of(code: CodeType) -> Any:
+def tree_of(code: CodeType) -> ast.AST | None:
     """The syntax of the function that ``code`` is; None without source."""
     source = "".join(linecache.getlines(code.co_filename))
     return function_tree(source, code.co_name, code.co_firstlineno) if source else None
@@ -168,8 +168,8 @@ Loops = dict[str, ast.expr | None] | None
 
 
 def _assignments(
-    tree: Any, loops: Loops = None, outermost: Place | None = None
-) -> Iterator[tuple[Any, Loops, Place | None]]:
+    tree: ast.AST, loops: Loops = None, outermost: Place | None = None
+) -> Iterator[tuple[ast.stmt, Loops, Place | None]]:
     """Assignments below ``tree`` in the order of the source, each with the loops around it.
 
     Functions in it are left out.
@@ -196,7 +196,7 @@ def _runs(target: ast.expr, through: ast.expr) -> Iterator[tuple[str, ast.expr |
         if isinstance(through, ast.Call) and isinstance(through.func, ast.Name)
         else ""
     )
-    given: list[Any] = through.args if isinstance(through, ast.Call) else []
+    given: list[ast.expr] = through.args if isinstance(through, ast.Call) else []
     sequences = given if name == "zip" else [None, *given[:1]] if name == "enumerate" else []
     for part, sequence in itertools.zip_longest(parts, sequences[: len(parts)]):
         if isinstance(part, ast.Name):
@@ -205,7 +205,7 @@ def _runs(target: ast.expr, through: ast.expr) -> Iterator[tuple[str, ast.expr |
             yield from _runs(part, sequence)
 
 
-def _statement(part: Any, source: str, loops: Loops, outermost: Place | None) -> Statement:
+def _statement(part: ast.stmt, source: str, loops: Loops, outermost: Place | None) -> Statement:
     targets: set[str] = set()
     loads: set[str] = set()
     literals: set[float] = set()
@@ -226,7 +226,7 @@ def _statement(part: Any, source: str, loops: Loops, outermost: Place | None) ->
     )  # fmt: skip
 
 
-def _values(part: Any) -> Iterator[tuple[str, ast.expr]]:
+def _values(part: ast.stmt) -> Iterator[tuple[str, ast.expr]]:
     """Each target of an assignment with the expression that is assigned to it.
 
     What a function returns has the target ``return``, which no variable is called.
@@ -238,7 +238,7 @@ def _values(part: Any) -> Iterator[tuple[str, ast.expr]]:
     if isinstance(part, ast.AugAssign):
         before = ast.parse(ast.unparse(part.target), mode="eval").body
         yield ast.unparse(part.target), ast.BinOp(before, part.op, part.value)
-    elif part.value is not None:
+    elif isinstance(part, ast.Assign | ast.AnnAssign) and part.value is not None:
         for target in part.targets if isinstance(part, ast.Assign) else [part.target]:
             yield from _paired(target, part.value)
 

@@ -17,7 +17,7 @@ from minigrad.ops.record import Op
 from minigrad.program.builder import shape_of, uniform_value
 from minigrad.program.equations import Equation, Program, Var
 from minigrad.program.tracer import identical
-from minigrad.typing import Index, Keywords, Operand
+from minigrad.typing import Array, Function, Index, Keywords, Operand
 from minigrad.writing import literals
 from minigrad.writing.helpers import Helpers
 from minigrad.writing.names import identifier
@@ -78,7 +78,7 @@ class Expressions:
             self.named(v, globals_)
         self.taken |= globals_
         self.helpers: Helpers = Helpers(self.taken, program.name)
-        self.constants: dict[str, Any] = {}
+        self.constants: dict[str, Array] = {}
         for v, c in program.constants.items():
             self.keep(v, np.asarray(getattr(c, "_value", c)))
 
@@ -137,7 +137,7 @@ class Expressions:
         name = found[0] if found else self.helpers.of(op, all(map(has_elements, equation.args)))
         return Term(f"{name}({', '.join([a.code for a in args] + words)})")
 
-    def keywords(self, op: Op, kwargs: Keywords, function: Any = None) -> list[str]:
+    def keywords(self, op: Op, kwargs: Keywords, function: Function | None = None) -> list[str]:
         """Keywords, without those that say what goes without saying."""
         return [
             f"{k}={self.code(v)}"
@@ -164,7 +164,9 @@ class Expressions:
             found[0] = literals.strong(args[0])  # np.clip makes an array of what it clips
         return found
 
-    def argument(self, x: Operand, kinds: list[Any] | None = None, scalar: bool = False) -> Term:
+    def argument(
+        self, x: Operand, kinds: list[np.dtype[np.generic]] | None = None, scalar: bool = False
+    ) -> Term:
         """A variable, or a constant beside arrays of the dtypes ``kinds``."""
         if isinstance(x, Var):
             return self.text[x]
@@ -230,7 +232,7 @@ def is_single(x: Operand) -> bool:
     return isinstance(x, np.floating) and x.dtype != np.float64
 
 
-def is_firm(x: Operand, kinds: list[Any]) -> bool:
+def is_firm(x: Operand, kinds: list[np.dtype[np.generic]]) -> bool:
     """Whether the dtype of a number beside arrays of the dtypes ``kinds`` changes the result's."""
     number = isinstance(x, np.float64 | np.int64) and bool(kinds)
     return number and np.result_type(*kinds, x) != np.result_type(*kinds, x.item())

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 
@@ -17,7 +16,7 @@ from minigrad import ops
 from minigrad.ops.record import Op
 from minigrad.program.builder import equal_entries, shape_of, uniform_value
 from minigrad.program.equations import Equation, Program, Var, call_forward, evaluate
-from minigrad.typing import Index, Keywords, Operand, Shape
+from minigrad.typing import Array, Index, Keywords, Operand, Shape
 from minigrad.writing.forms import NOTHING, SPECIAL
 from minigrad.writing.metadata import between, is_default, python_text
 from minigrad.writing.notation import NOTATION
@@ -52,22 +51,22 @@ class Formula:
 
     program: Program
     symbols: dict[Var, Symbol]
-    values: dict[Var, Any]
+    values: dict[Var, Array]
     sizes: Shape = ()
     entrywise: bool = False
     inverse: bool = False
     made: dict[Var, Equation] = field(default_factory=dict)
 
-    def evaluate(self) -> Any:
+    def evaluate(self) -> Array:
         """The value of what is written."""
         with np.errstate(all="ignore"):
             return evaluate(self.program, self.values, call_forward)
 
-    def evaluated(self) -> tuple[Any, float]:
+    def evaluated(self) -> tuple[Array, float]:
         """The value of what is written, and the largest number on the way, which it rounds."""
         largest = 0.0
 
-        def call(op: Op, args: Any, kwargs: Keywords) -> Any:
+        def call(op: Op, args: Sequence[Array], kwargs: Keywords) -> Array:
             nonlocal largest
             ans = call_forward(op, args, kwargs)
             for part in ans if isinstance(ans, tuple) else (ans,):

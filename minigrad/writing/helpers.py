@@ -14,6 +14,7 @@ import inspect
 import keyword
 import sys
 import textwrap
+from collections.abc import Hashable
 from types import FunctionType
 from typing import Any
 
@@ -29,7 +30,14 @@ from minigrad.typing import Function
 from minigrad.writing import literals
 from minigrad.writing.names import identifier, quoted
 
-WRITTEN: dict[Any, str] = {
+Definition = ast.FunctionDef | ast.Lambda
+Located = ast.expr | ast.stmt | ast.arg
+Place = tuple[int, int]
+"""Line and column."""
+Edit = tuple[Place, Place, str]
+"""From where to where, and what stands there instead."""
+
+WRITTEN: dict[Hashable, str] = {
     ops.softmax: '''
 def softmax(x, axis=-1):
     """Shares that add up to 1."""
@@ -92,7 +100,7 @@ class Helpers:
         self.imports: dict[str, str] = {}
         self.taken = taken
         self.program = program
-        self._called: dict[Any, tuple[str, Any]] = {}
+        self._called: dict[Hashable, tuple[str, Any]] = {}
 
     def called(self, word: str, value: object) -> str:
         """What ``value`` is called here: as ``word``, unless that is another's name."""
@@ -223,7 +231,7 @@ def importable(value: object) -> tuple[str, str] | None:
     return (module, name) if here is value and module != "__main__" else None
 
 
-def defaults_of(node: Any) -> list[Any]:
+def defaults_of(node: Definition) -> list[ast.expr]:
     """The expressions of the defaults of a definition."""
     return [*node.args.defaults, *(d for d in node.args.kw_defaults if d is not None)]
 
@@ -236,7 +244,7 @@ def values_of_defaults(function: Function) -> list[Any]:
     return [*(function.__defaults__ or ()), *(named[k] for k in keywords if k in named)]
 
 
-def definition(function: Function) -> tuple[Any, list[str]] | None:
+def definition(function: Function) -> tuple[Definition, list[str]] | None:
     """The syntax tree of ``function`` and the lines of its file."""
     try:
         lines, _ = inspect.findsource(function)
@@ -255,16 +263,17 @@ def definition(function: Function) -> tuple[Any, list[str]] | None:
 
 
 def written_out(
-    node: Any, lines: list[str], name: str, names: dict[str, str], defaults: list[tuple[Any, str]]
-) -> str:
+    node: Definition, lines: list[str], name: str, names: dict[str, str],
+    defaults: list[tuple[ast.expr, str]],
+) -> str:  # fmt: skip
     """A definition as source under ``name``: no annotations, one line of docstring.
 
     The text is edited rather than printed anew, so that its comments and layout stay.
     """
-    parts = [place for place, _ in defaults]
+    parts: list[ast.AST | None] = [place for place, _ in defaults]
     parts += [getattr(n, key, None) for n in ast.walk(node) for key in ("returns", "annotation")]
     replaced = {id(n) for part in parts if part is not None for n in ast.walk(part)}
-    edits = [
+    edits: list[Edit] = [
         (start(n), end(n), names[n.id])
         for n in ast.walk(node)
         if isinstance(n, ast.Name) and names.get(n.id, n.id) != n.id and id(n) not in replaced
@@ -296,7 +305,7 @@ def written_out(
     return textwrap.dedent(" " * node.col_offset + text) + "\n"
 
 
-def with_defaults(args: ast.arguments, codes: dict[Any, str]) -> ast.arguments:
+def with_defaults(args: ast.arguments, codes: dict[ast.expr, str]) -> ast.arguments:
     """The parameters of a lambda, some defaults written otherwise."""
 
     def name(default: object) -> Any:
@@ -308,33 +317,33 @@ def with_defaults(args: ast.arguments, codes: dict[Any, str]) -> ast.arguments:
     return new
 
 
-def after(node: ast.AST, skipped: int, size: int = 0) -> Any:
+def after(node: Located, skipped: int, size: int = 0) -> tuple[Place, Place]:
     """The place of ``size`` bytes that come ``skipped`` bytes after the start of ``node``."""
     line, column = start(node)
     return (line, column + skipped), (line, column + skipped + size)
 
 
-def before(node: ast.AST, text: str, whole: bool = True) -> Any:
+def before(node: Located, text: str, whole: bool = True) -> tuple[Place, Place]:
     """The place of ``text`` and, if ``whole``, of ``node`` behind it."""
     line, column = start(node)
     return (line, column - len(text)), end(node) if whole else start(node)
 
 
-def spaced(default: Any, lines: list[str]) -> bool:
+def spaced(default: ast.expr, lines: list[str]) -> bool:
     """Whether ``axis: int = 0`` is written with spaces: it has an annotation."""
     line = lines[default.lineno - 1].encode()
     return bool(line[: default.col_offset].endswith(b" = "))
 
 
-def start(node: Any) -> tuple[int, int]:
+def start(node: Located) -> Place:
     return node.lineno, node.col_offset
 
 
-def end(node: Any) -> tuple[int, int]:
+def end(node: Any) -> Place:
     return node.end_lineno, node.end_col_offset
 
 
-def cut(lines: list[str], first: Any, last: Any, edits: list[Any]) -> str:
+def cut(lines: list[str], first: Place, last: Place, edits: list[Edit]) -> str:
     """The text from ``first`` to ``last``, places of it replaced; columns count bytes."""
     text = [line.encode() for line in lines]
     parts, place = [], first

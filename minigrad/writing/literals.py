@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from minigrad.reading.wording import visible
-from minigrad.typing import DType, Shape
+from minigrad.typing import Array, DType, Shape
 from minigrad.writing.names import quoted
 from minigrad.writing.numbers import python_number
 from minigrad.writing.terms import Term
@@ -64,14 +64,14 @@ def kind_of(dtype: DType) -> str:
     return {"float128": "longdouble", "float96": "longdouble"}.get(name, name)
 
 
-def exact(x: Any) -> str:
+def exact(x: Array) -> str:
     """The digits of a number of NumPy's; a string where Python's floats have too few."""
     if x.dtype == np.longdouble and x.dtype != np.float64 and np.isfinite(x):
         return f'"{np.format_float_scientific(x, unique=True)}"'
     return digits(x).code
 
 
-def digits(x: Any) -> Term:
+def digits(x: Array) -> Term:
     """The digits of a number, as many as it takes to tell it from all others of its dtype."""
     if not isinstance(x, int) and not np.isfinite(x):
         word = "np.nan" if np.isnan(x) else "np.inf"
@@ -80,7 +80,7 @@ def digits(x: Any) -> Term:
     return Term(code, "unary" if code.startswith("-") else "atom")
 
 
-def weak(x: object, others: list[Any]) -> Term:
+def weak(x: object, others: list[np.dtype[np.generic]]) -> Term:
     """A number beside arrays with the dtypes ``others``, whose dtype it takes if that does.
 
     Examples
@@ -109,7 +109,7 @@ def weak(x: object, others: list[Any]) -> Term:
     return found or digits(value)
 
 
-def recognised(c: Any, double: Any) -> Term | None:
+def recognised(c: Array, double: bool) -> Term | None:
     """What the float ``c`` may have been: a fraction, a root, a multiple of π.
 
     Examples
@@ -204,7 +204,7 @@ def docstring(text: str) -> str:
     return f'{words[:-1]}\\"' if words.endswith('"') else words
 
 
-def multiple(c: float, n: int, dtype: Any) -> int | None:
+def multiple(c: float, n: int, dtype: np.dtype[np.generic]) -> int | None:
     """The small whole number k for which ``c`` is ``k / n``, if ``c`` looks like such."""
     if n < 3 or not math.isfinite(c * n) or len(repr(c)) <= DIGITS - 2:
         return None
@@ -213,7 +213,7 @@ def multiple(c: float, n: int, dtype: Any) -> int | None:
     return k if 0 < abs(k) <= 20 and same else None
 
 
-def array(x: Any) -> str:
+def array(x: Array) -> str:
     """An array, over as many lines as it takes.
 
     Examples
@@ -264,7 +264,7 @@ def zeros(shape: Shape, dtype: DType) -> str:
     return f"np.zeros({shape[0] if len(shape) == 1 else shape}{kind})"
 
 
-def elements(x: Any) -> str:
+def elements(x: Array) -> str:
     """The elements of an array as nested lists."""
     if x.ndim:
         return f"[{', '.join(map(elements, x))}]"

@@ -7,13 +7,12 @@ call too, in source as NumPy's function or as one that is copied.
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 from minigrad import ops
 from minigrad.ops import determinants, matrices, norms
 from minigrad.ops.record import Op
+from minigrad.typing import Array, Function
 from minigrad.writing.styles import BOOK, LATEX, MATHML, TEXT
 from minigrad.writing.terms import Pattern
 
@@ -68,7 +67,7 @@ def call(name: str, arity: int = 1) -> Row:
     return js(f"{name}({', '.join(f'{{{i}:open}}' for i in range(arity))})")
 
 
-def step(more: Any, x: Any, y: Any) -> Any:
+def step(more: Function, x: Array, y: Array) -> Array:
     """1 where ``more(x, y)``, one half where they tie, else 0."""
     return (more(x, y) + 0.5 * np.equal(x, y)).astype(np.result_type(x, y, np.float16))
 

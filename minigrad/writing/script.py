@@ -29,7 +29,7 @@ from minigrad.program.equations import Equation, Program, Var, variables_in
 from minigrad.program.rules import rules
 from minigrad.program.simplify import rebuilt
 from minigrad.program.trace import trace
-from minigrad.typing import Index, Keywords
+from minigrad.typing import Array, Index, Keywords
 from minigrad.writing.notation import NOTATION
 from minigrad.writing.numbers import python_number
 from minigrad.writing.terms import Pattern, Term, fill
@@ -78,7 +78,7 @@ class Unwritable(ValueError):
 
 
 def functions(
-    op: Op, args: Sequence[Any], ans: Any, kwargs: Keywords, wanted: Sequence[int]
+    op: Op, args: Sequence[Array], ans: Array, kwargs: Keywords, wanted: Sequence[int]
 ) -> str | None:
     """``[forward, [rule, …]]`` of an op for arguments like ``args``; None if that fails.
 
@@ -145,7 +145,9 @@ def _part(op: Op, i: int) -> Op:
     return Op(op.name, lambda *xs, **kwargs: op.forward(*xs, **kwargs)[i], None, linear=op.linear)
 
 
-def forward(op: Op, ans: Any, kwargs: Keywords, names: Sequence[str], given: Sequence[Any]) -> str:
+def forward(
+    op: Op, ans: Array, kwargs: Keywords, names: Sequence[str], given: Sequence[Array]
+) -> str:
     """What an op computes: as it is called, or as what it is made of."""
     variables = tuple(Var(n, x.shape, x.dtype, True) for n, x in zip(names, given))
     out = Var("y", ans.shape, ans.dtype)
@@ -252,7 +254,7 @@ def calling(e: Equation, pattern: Pattern, args: Sequence[Term]) -> Term:
 # --- what is only moved ------------------------------------------------------------------
 
 
-def numbered(x: object, start: int = 1) -> Any:
+def numbered(x: object, start: int = 1) -> Array:
     """Elements that know their place, counted from ``start``."""
     n = math.prod(shape_of(x))
     return np.arange(start, start + n, dtype=np.float64).reshape(shape_of(x))

@@ -20,7 +20,7 @@ from minigrad import ops
 from minigrad.program.equations import Equation, Program, Var, writers
 from minigrad.reading.files import replace_file
 from minigrad.tree import attributes_beside, fields_of, flatten
-from minigrad.typing import Index, Tree
+from minigrad.typing import Index, Operand, Tree
 from minigrad.writing import literals
 from minigrad.writing.expressions import BRIEF, Expressions, is_view, once_each
 from minigrad.writing.literals import WIDTH
@@ -222,7 +222,7 @@ class SourceWriter(Expressions):
             )
         return self.code(key)
 
-    def places(self, place: str, tree: Tree) -> Iterator[tuple[str, Any]]:
+    def places(self, place: str, tree: Tree) -> Iterator[tuple[str, Operand]]:
         """Leaves of an argument with the source that gets them."""
         if isinstance(tree, dict):
             for k, v in tree.items():
@@ -317,7 +317,7 @@ class SourceWriter(Expressions):
             return False
         return bool(x.shape and x.shape == like.shape and x.dtype == like.dtype)
 
-    def write_updates(self, *variables: Any) -> None:
+    def write_updates(self, *variables: Var) -> None:
         """Write down what is put at indices of these."""
         for v in variables:
             if v in self.scattered:

@@ -10,7 +10,7 @@ import functools
 import inspect
 import re
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -23,6 +23,10 @@ from minigrad.writing import literals
 from minigrad.writing.literals import kind_of
 from minigrad.writing.notation import NOTATION
 from minigrad.writing.terms import Term, fill
+
+if TYPE_CHECKING:
+    from minigrad.writing.source import SourceWriter
+
 
 METHODS = frozenset(
     {ops.sum, ops.mean, ops.max, ops.min, ops.prod, ops.any, ops.all}
@@ -38,7 +42,7 @@ WARNS = {ops.sigmoid: "exp(-z) may reach inf, and 1 / inf is the right 0"}
 
 
 @functools.cache
-def numpy_function(op: Op) -> tuple[str, Any] | None:
+def numpy_function(op: Op) -> tuple[str, Function | None] | None:
     """NumPy's function for ``op``, if one takes the same arguments, and what it is called."""
     if op in RENAMED:
         return RENAMED[op], None
@@ -100,7 +104,7 @@ def spelled(*those: Op) -> Callable[[Spelling], Spelling]:
 
 
 @spelled(ops.multiply)
-def _multiple(w: Any, e: Equation, args: list[Term]) -> Term | None:
+def _multiple(w: SourceWriter, e: Equation, args: list[Term]) -> Term | None:
     """``x / 150`` for a multiple of one element's share; ``2 * x * y`` needs no parentheses."""
     c, x = e.args
     if not isinstance(c, int | float | np.floating) or not isinstance(x, Var):
@@ -119,7 +123,7 @@ def _multiple(w: Any, e: Equation, args: list[Term]) -> Term | None:
     return None
 
 
-def is_of_one_dtype(w: Any, x: Var) -> bool:
+def is_of_one_dtype(w: SourceWriter, x: Var) -> bool:
     """Whether ``x`` is a product or quotient that begins with its own dtype.
 
     What would meet ``mask`` instead in ``2 * mask / x`` would be a whole number.
@@ -150,19 +154,19 @@ def power(x: Term, p: Term) -> Term:
 
 
 @spelled(ops.power)
-def _power(w: Any, e: Equation, args: list[Term]) -> Term:
+def _power(w: SourceWriter, e: Equation, args: list[Term]) -> Term:
     return power(*args)
 
 
 @spelled(ops.square)
-def _square(w: Any, e: Equation, args: list[Term]) -> Term | None:
+def _square(w: SourceWriter, e: Equation, args: list[Term]) -> Term | None:
     if e.out.dtype != e.args[0].dtype:  # truth values: small numbers, which a power is not
         return None
     return power(args[0], Term("2"))
 
 
 @spelled(ops.transpose, ops.swapaxes)
-def _transpose(w: Any, e: Equation, args: list[Term]) -> Term:
+def _transpose(w: SourceWriter, e: Equation, args: list[Term]) -> Term:
     n = len(e.out.shape)
     axes = e.kwargs.get("axes")
     if e.op is ops.swapaxes:
@@ -177,7 +181,7 @@ def _transpose(w: Any, e: Equation, args: list[Term]) -> Term:
 
 
 @spelled(ops.reshape, ops.squeeze, ops.expand_dims)
-def _reshape(w: Any, e: Equation, args: list[Term]) -> Term:
+def _reshape(w: SourceWriter, e: Equation, args: list[Term]) -> Term:
     x, shape = e.args[0], e.out.shape
     made = w.inlined.get(x) if isinstance(x, Var) and x not in w.name_of else None
     if made is not None and made.op in (ops.sum, ops.mean, ops.max, ops.min):
@@ -195,37 +199,37 @@ def _reshape(w: Any, e: Equation, args: list[Term]) -> Term:
 
 
 @spelled(ops.broadcast_to)
-def _broadcast_to(w: Any, e: Equation, args: list[Term]) -> Term:
+def _broadcast_to(w: SourceWriter, e: Equation, args: list[Term]) -> Term:
     return Term(f"np.broadcast_to({args[0].code}, {w.code(e.out.shape)})")
 
 
 @spelled(ops.elements)
-def _getitem(w: Any, e: Equation, args: list[Term]) -> Term:
+def _getitem(w: SourceWriter, e: Equation, args: list[Term]) -> Term:
     array = args[0].at("atom") if shape_of(e.args[0]) else f"np.asarray({args[0].code})"
     return Term(f"{array}[{w.index(e.kwargs['index'])}]")
 
 
 @spelled(ops.astype)
-def _astype(w: Any, e: Equation, args: list[Term]) -> Term:
+def _astype(w: SourceWriter, e: Equation, args: list[Term]) -> Term:
     if not e.out.shape:
         return Term(f"np.{kind_of(e.out.dtype)}({args[0].code})")
     return Term(f"{args[0].at('atom')}.astype(np.{kind_of(e.out.dtype)})")
 
 
 @spelled(ops.joined, ops.layered)
-def _concatenate(w: Any, e: Equation, args: list[Term]) -> Term:
+def _concatenate(w: SourceWriter, e: Equation, args: list[Term]) -> Term:
     words = [f"[{', '.join(a.code for a in args)}]", *w.keywords(e.op, e.kwargs)]
     return Term(f"np.{'stack' if e.op is ops.layered else 'concatenate'}({', '.join(words)})")
 
 
 @spelled(ops.pieces)
-def _split(w: Any, e: Equation, args: list[Term]) -> Term:
+def _split(w: SourceWriter, e: Equation, args: list[Term]) -> Term:
     rest = {k: v for k, v in e.kwargs.items() if k != "ends"}
     words = [args[0].code, w.code(list(e.kwargs["ends"])), *w.keywords(e.op, rest)]
     return Term(f"np.split({', '.join(words)})")
 
 
 @spelled(ops.unstack)
-def _unstack(w: Any, e: Equation, args: list[Term]) -> Term:
+def _unstack(w: SourceWriter, e: Equation, args: list[Term]) -> Term:
     axis = e.kwargs.get("axis", 0)
     return args[0] if axis == 0 else Term(f"np.moveaxis({args[0].code}, {axis}, 0)")

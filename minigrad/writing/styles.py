@@ -10,10 +10,9 @@ import html
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any
 
 from minigrad.reading.wording import visible
-from minigrad.typing import Shape
+from minigrad.typing import Array, Shape
 from minigrad.writing.names import (
     is_expression,
     is_path,
@@ -115,7 +114,7 @@ class Style:
         """Whether a name can be read as nothing but a name."""
         return is_path(name) or not (self.plain or is_expression(name))
 
-    def constant(self, x: Any, sizes: Shape = ()) -> Term:
+    def constant(self, x: Array, sizes: Shape = ()) -> Term:
         """A number."""
         x = tidy(python_number(x))
         if isinstance(x, bool):
