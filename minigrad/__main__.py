@@ -14,6 +14,8 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+from minigrad.typing import Variables
+
 RIGHT, WRONG, FAILED = 0, 1, 2
 
 
@@ -62,7 +64,7 @@ def bench(args: Any) -> int:
     return int(timed())
 
 
-def variables(args: Any) -> tuple[dict[str, Any], Any]:
+def variables(args: Any) -> tuple[Variables, Any]:
     """What the script leaves, and its last scalar Tensor."""
     from minigrad.derivation.classroom.code import output_of, run
 
@@ -70,7 +72,7 @@ def variables(args: Any) -> tuple[dict[str, Any], Any]:
     return scope, output_of(scope)
 
 
-def wanted(args: Any, scope: dict[str, Any], output: Any) -> list[Any]:
+def wanted(args: Any, scope: Variables, output: Any) -> list[Any]:
     """The Tensors to differentiate by: those asked for, else all leaves with names."""
     from minigrad import Tensor
     from minigrad.graph import leaves
@@ -158,7 +160,7 @@ def grade(args: Any) -> int:
     return RIGHT if all(g.status == "right" for g in grades) else WRONG
 
 
-def looking_in(scope: dict[str, Any], path: Path) -> Any:
+def looking_in(scope: Variables, path: Path) -> Any:
     """Let readings look names up among the script's variables."""
     from minigrad.derivation.backward.telling import looked_up_in
     from minigrad.reading.names import Scope

@@ -9,6 +9,7 @@ their rules read no value.
 from __future__ import annotations
 
 import sys
+from collections.abc import Hashable
 from math import gcd
 from typing import Any, NamedTuple
 
@@ -41,7 +42,7 @@ class Sample(NamedTuple):
 
     entries: Array
     content: bytes
-    layout: tuple[Any, ...]
+    layout: tuple[Hashable, ...]
     site: tuple[str, int, str] | None
 
 

@@ -19,7 +19,7 @@ from minigrad.errors import Site, call_text, caller_site, label
 from minigrad.graph import AnyNode, Slots, inspector, modes
 from minigrad.ops.record import Op
 from minigrad.tensor import plainly
-from minigrad.typing import Array
+from minigrad.typing import Array, Keywords
 
 SELECTED = (
     "if np.where does not select this branch there, make its input safe inside it, "
@@ -72,7 +72,12 @@ class Inspector:
     """What the engine calls at every step while `debug` is on."""
 
     def after_forward(
-        self, op: Op, args: tuple[Any, ...], values: tuple[Any, ...], kwargs: Any, ans: Array
+        self,
+        op: Op,
+        args: tuple[Array, ...],
+        values: tuple[Array, ...],
+        kwargs: Keywords,
+        ans: Array,
     ) -> None:
         """Raise if finite inputs gave an output that is not."""
         bad = what_is_wrong(ans)
@@ -83,7 +88,7 @@ class Inspector:
                 f"{caller_site()}{hint}"
             )
 
-    def recorded(self, node: AnyNode, op: Op, args: tuple[Any, ...], kwargs: Any) -> None:
+    def recorded(self, node: AnyNode, op: Op, args: tuple[Array, ...], kwargs: Keywords) -> None:
         """Note where ``node`` comes from, and what its arrays hold."""
         call = call_text(op, args, kwargs)
         names = (*map(label, args), *map(label, arrays_in(node.kwargs)), f"the result of {call}")
@@ -141,7 +146,7 @@ def trapped(g: Array, c: Array) -> bool:
     return np.shape(g) == np.shape(c) and bool(np.any((g == 0) & ~np.isfinite(c)))
 
 
-def saved(node: AnyNode) -> tuple[Any, ...]:
+def saved(node: AnyNode) -> tuple[Array, ...]:
     """All values that the rules of ``node`` will read."""
     return (*node.args, *arrays_in(node.kwargs), node.ans)
 

@@ -187,7 +187,7 @@ def gradcheck(
 class _Problem:
     """``f`` at its arguments, as functions of a flat list of arrays."""
 
-    def __init__(self, f: Function, args: tuple[Any, ...], seed: int) -> None:
+    def __init__(self, f: Function, args: tuple[Array, ...], seed: int) -> None:
         self.f = f
         found, self.rebuild = flatten(list(args))
         self.found = [
@@ -207,13 +207,13 @@ class _Problem:
         if not self.free:
             raise TypeError("gradcheck: no floating-point argument to differentiate by")
 
-    def call(self, xs: list[Any]) -> list[Any]:
+    def call(self, xs: list[Tensor]) -> list[Array]:
         values = list(self.found)
         for i, x, kind in zip(self.free, xs, self.kinds, strict=True):
             values[i] = x if kind.dtype.kind != "c" else x[..., 0] + 1j * x[..., 1]
         return flatten(self.f(*self.rebuild(values)))[0]
 
-    def outputs(self, xs: list[Any]) -> list[Any]:
+    def outputs(self, xs: list[Tensor]) -> list[Array]:
         """What ``f`` returns that has a derivative."""
         found = [np.asarray(y) if type(y) in (float, complex) else y for y in self.call(xs)]
         found = [y for y in found if getattr(getattr(y, "dtype", None), "kind", "?") in CONTINUOUS]
@@ -223,14 +223,16 @@ class _Problem:
             raise TypeError(f"gradcheck: {name} returns no floating-point number to differentiate")
         return found
 
-    def slopes(self, xs: list[Any]) -> list[Any]:
+    def slopes(self, xs: list[Tensor]) -> list[Tensor]:
         """The gradient of the weighted outputs, as Tensors."""
         total, _ = self.weighted(self.outputs, xs)
         if not isinstance(total, Tensor) or total.node is None:
             return [x * 0 for x in xs]
         return list(gradients(total, xs, create_graph=True))
 
-    def weighted(self, g: Callable[[list[Any]], list[Any]], xs: list[Any]) -> tuple[Any, float]:
+    def weighted(
+        self, g: Callable[[list[Array]], list[Array]], xs: list[Array]
+    ) -> tuple[Tensor, float]:
         """One number of all outputs of ``g``, and the size of its summands."""
         rng = np.random.default_rng(self.seed)
         total: Array = 0.0
@@ -261,7 +263,7 @@ class _Problem:
         eps = max(eps, coarsest(total))
         second = g == self.slopes
 
-        def value(points: list[Any]) -> float:
+        def value(points: list[Array]) -> float:
             """The weighted outputs, without recording more than their computation needs."""
             ts = [Tensor(p, requires_grad=second) for p in points]
             with nullcontext() if second else no_grad():
@@ -321,17 +323,17 @@ def coarsest(total: Array) -> float:
     return max((float(np.finfo(d).eps) for d in dtypes if d.kind in CONTINUOUS), default=0.0)
 
 
-def as_real(x: Array) -> Any:
+def as_real(x: Array) -> Array:
     """Complex numbers as pairs of real ones, along a new last axis."""
     return x if x.dtype.kind != "c" else np.stack([x.real, x.imag], -1)
 
 
-def real_parts(y: Array) -> list[Any]:
+def real_parts(y: Array) -> list[Tensor]:
     """What is real of an output: its real and its imaginary part."""
     return [np.real(y), np.imag(y)] if y.dtype.kind == "c" else [y]
 
 
-def _names(f: Function, args: tuple[Any, ...]) -> list[str]:
+def _names(f: Function, args: tuple[Array, ...]) -> list[str]:
     """What to call each floating-point leaf of the arguments."""
     try:
         found = inspect.signature(f).parameters.values()
@@ -358,7 +360,7 @@ class _Line:
     """The function along lines through the point, one array moving."""
 
     value: Callable[[list[Any]], float]
-    point: list[Any]
+    point: list[Array]
     i: int
     eps: float
     size: float
@@ -370,7 +372,7 @@ class _Line:
         self.floor = 4 * self.eps * self.size / reach
 
     def judge(
-        self, exact: Array, part: Any, signs: Array, rtol: float, atol: float
+        self, exact: Array, part: Array, signs: Array, rtol: float, atol: float
     ) -> tuple[str, float, float, float, float, str]:
         """Verdict, both derivatives, their uncertainty and gap, and a note."""
         x = self.point[self.i]
@@ -405,7 +407,7 @@ class _Line:
             return "correct", a, d, err, gap, ""
         return "inconclusive", a, d, err, gap, "the differences are too noisy to decide"
 
-    def ladder(self, direction: Array, part: Any) -> list[tuple[float, float, float, float]]:
+    def ladder(self, direction: Array, part: Array) -> list[tuple[float, float, float, float]]:
         """Steps, large to small, with the function at minus the step, here, and at plus."""
         x = self.point[self.i]
         near = np.abs(x.ravel()[part]).astype(float)
@@ -436,7 +438,7 @@ class _Line:
             rungs.append((h, here - slope[1] * h, here, here + slope[0] * h))
         return rungs
 
-    def moved(self, direction: Array, h: float) -> Any:
+    def moved(self, direction: Array, h: float) -> Array:
         x = self.point[self.i]
         return (x + (h * direction).reshape(x.shape)).astype(x.dtype)
 

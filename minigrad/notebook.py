@@ -8,10 +8,14 @@ from __future__ import annotations
 
 import ast
 from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import minigrad as mg
 from minigrad.typing import Function
+
+if TYPE_CHECKING:
+    from minigrad.derivation.backward import BackwardReport
+    from minigrad.draw.drawing import Drawing
 
 
 def misspelt(text: str) -> Exception:
@@ -49,13 +53,13 @@ def explain(line: str, shell: Any) -> Any:
     return mg.explain(output, wrt)
 
 
-def draw(line: str, shell: Any) -> Any:
+def draw(line: str, shell: Any) -> Drawing:
     """``%draw L``, or ``%draw L w`` with the path from w."""
     output, *wrt = names_in(line, shell, "%draw")
     return mg.draw(output, wrt or None)
 
 
-def grade(line: str, cell: str, shell: Any) -> Any:
+def grade(line: str, cell: str, shell: Any) -> BackwardReport | None:
     """``%%grade forward X W y``: the cell defines the backward pass, the last of its functions."""
     if len(line.split()) < 2:
         raise misspelt(

@@ -11,6 +11,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -109,7 +110,7 @@ def value_and_grad(
     return Parallel(f, client, backend, Part(f, reduce, weight), split_every)
 
 
-def partitions(*arrays: Any, size: int) -> list[tuple[Any, ...]]:
+def partitions(*arrays: Array, size: int) -> list[tuple[Array, ...]]:
     """Arrays in parts of ``size`` examples, as views.
 
     Parameters
@@ -163,7 +164,7 @@ class Part:
         compiled = hasattr(f, "static")  # then so is the gradient, as one program
         return f.of(here(f.f)) if compiled else here(f)
 
-    def __call__(self, params: Array, part: Any, place: int) -> Sum | None:
+    def __call__(self, params: Array, part: tuple[Array, ...], place: int) -> Sum | None:
         """The weight, value and gradient of ``part``; None where it has no examples."""
         batch = part if isinstance(part, tuple | list) else (part,)
         try:
@@ -183,7 +184,7 @@ class Part:
         return n, np.ravel(value)[0], [array_of(g) for g in flatten(gradient)[0]]
 
 
-def length(x: Any) -> int:
+def length(x: Array) -> int:
     if not np.ndim(x):
         raise ValueError(
             "the first argument of a part has no axis to count examples along: give weight="
@@ -203,7 +204,7 @@ def merged(sums: Sequence[Sum | None], reduce: str) -> Sum | None:
     return total, value, [added(shares, column) for column in columns]
 
 
-def added(shares: Sequence[float], arrays: Sequence[Any]) -> Any:
+def added(shares: Sequence[float], arrays: Sequence[Array]) -> Array:
     """The weighted sum of arrays, in place where that saves memory."""
     total = shares[0] * np.asarray(arrays[0])
     for share, x in zip(shares[1:], arrays[1:], strict=True):
@@ -247,7 +248,7 @@ class Parallel:
     13.6667 -6.0000
     """
 
-    f: Any
+    f: Function
     client: Any
     backend: str
     part: Part
@@ -264,7 +265,7 @@ class Parallel:
     def __repr__(self) -> str:
         return f"<parallel {getattr(self.f, '__name__', 'f')} by {self.backend}>"
 
-    def __call__(self, params: Array, *data: Any) -> tuple[Any, Any]:
+    def __call__(self, params: Array, *data: Any) -> tuple[Array, Any]:
         """The value over all parts, and its gradient in the structure of ``params``."""
         parameters = tree_map(lambda x: np.array(array_of(x))[()], params)
         parts = parts_of(data)
@@ -277,7 +278,7 @@ class Parallel:
 
     # --- joblib ---------------------------------------------------------------------------
 
-    def _joblib(self, params: Array, parts: list[Any]) -> Sum | None:
+    def _joblib(self, params: Array, parts: list[tuple[Array, ...]]) -> Sum | None:
         joblib = needed("joblib", "this needs joblib: pip install joblib")
         jobs = 1 if self.client is None else self.client
         pool = joblib.Parallel(n_jobs=jobs) if isinstance(jobs, int) else jobs
@@ -312,7 +313,7 @@ class Parallel:
         (future,) = self.client.scatter([x], broadcast=True, hash=False)
         return future
 
-    def _tree(self, dask: Any, params: Array, part: object, parts: list[Any]) -> Any:
+    def _tree(self, dask: ModuleType, params: Array, part: object, parts: list[Any]) -> Any:
         """The tasks of a step: each part, and sums of sums."""
         call, add = dask.delayed(applied, pure=False), dask.delayed(merged, pure=False)
         return self._together([call(part, params, p, i) for i, p in enumerate(parts)], add)

@@ -54,7 +54,7 @@ def _finish(ax: Any, xlabel: str, ylabel: str) -> Any:
     return ax
 
 
-def _plain(value: Any) -> Any:
+def _plain(value: Any) -> Array:
     """A NumPy array of what the user's function returned."""
     return np.asarray(value.data if hasattr(value, "requires_grad") else value)
 
@@ -124,7 +124,7 @@ def loss(
     return _finish(ax, "iteration", "loss")
 
 
-def _losses(given: Any) -> Any:
+def _losses(given: Any) -> Array:
     values = np.asarray([_plain(v) for v in getattr(given, "losses", given)], dtype=float)
     if values.ndim != 1 or not values.size:
         raise ValueError(
@@ -205,7 +205,7 @@ def descent(
     if not len(points):
         raise ValueError("plots.descent: no point of the path is finite")
 
-    def value(point: Any) -> float:
+    def value(point: Array) -> float:
         pieces = np.split(point, np.cumsum(list(map(math.prod, shapes)))[:-1])
         parts = [np.reshape(x, shape)[()] for x, shape in zip(pieces, shapes, strict=True)]
         with no_grad(), np.errstate(all="ignore"):
@@ -265,7 +265,9 @@ def _drawn(ax: Any, gid: str) -> list[Any]:
     return [line for line in ax.lines if line.get_gid() == gid]
 
 
-def _over_curve(ax: Any, value: Any, points: Array, ranges: Any, label: Any) -> None:
+def _over_curve(
+    ax: Any, value: Function, points: Array, ranges: list[tuple[float, float]], label: str | None
+) -> None:
     low, high = ranges[0]
     for old in _drawn(ax, "function"):
         low, high = min(low, old.get_xdata()[0]), max(high, old.get_xdata()[-1])
@@ -276,7 +278,14 @@ def _over_curve(ax: Any, value: Any, points: Array, ranges: Any, label: Any) -> 
     ax.plot(points[:, 0], heights, **_path_style(len(_drawn(ax, "path")), label))
 
 
-def _over_contour(ax: Any, value: Any, points: Array, ranges: Any, label: Any, levels: int) -> None:
+def _over_contour(
+    ax: Any,
+    value: Function,
+    points: Array,
+    ranges: list[tuple[float, float]],
+    label: Any,
+    levels: int,
+) -> None:
     drawn = _drawn(ax, "path")
     (left, right), (bottom, top) = ranges
     if drawn:
@@ -394,7 +403,7 @@ def decision_boundary(
     return _finish(ax, "x₁", "x₂")
 
 
-def _margins(scores: Array, level: float) -> list[Any]:
+def _margins(scores: Array, level: float) -> list[Array]:
     """By how much every class is ahead of the others, at every point."""
     if scores.shape[-1] == 1:
         return [level - scores[..., 0], scores[..., 0] - level]

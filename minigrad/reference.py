@@ -10,6 +10,7 @@ import math
 import re
 import sys
 import warnings
+from collections.abc import Hashable
 from contextlib import suppress
 from importlib import import_module
 from typing import Any
@@ -23,7 +24,7 @@ from minigrad.ops.glossary import GLOSSARY, explained, raised, unnamed
 from minigrad.ops.record import Op, registry
 from minigrad.reading.names import Scope, names
 from minigrad.tensor import Tensor
-from minigrad.typing import Array
+from minigrad.typing import Array, Keywords
 
 POINTS = (
     (0.7, 1.9, 0.4, 0.3),
@@ -178,7 +179,7 @@ ARGUMENTS: dict[str, Any] = {
     "dtype": "float32", "pad_width": 1, "kth": 0, "i": 0,
 }  # fmt: skip
 """What an example passes for parameters that are no arrays."""
-BY_HAND: dict[Any, str] = {
+BY_HAND: dict[Hashable, str] = {
     ops.can_cast: "can_cast(np.float32, np.float64)\nTrue",
     ops.digitize: "digitize([0.2, 1.5], [0.0, 1.0])\narray([1, 2])",
     ops.empty_like: "empty_like([1.0, 2.0]).shape\n(2,)",
@@ -207,7 +208,7 @@ def example(op: Op) -> list[str]:
     return of_numbers(op, ans, [x.item() for x in given]) if given else of_arrays(op)
 
 
-def of_numbers(op: Op, ans: Array, given: list[Any]) -> list[str]:
+def of_numbers(op: Op, ans: Array, given: list[Array]) -> list[str]:
     """The derivative by the first argument that has one."""
     by = next(i for i in range(op.arity) if op.rule(i) is not None)
     name, imports = home(op)
@@ -265,7 +266,7 @@ def of_arrays(op: Op) -> list[str]:
     return []
 
 
-def tried(op: Op, call: str, given: dict[str, Any], more: list[Any]) -> list[str]:
+def tried(op: Op, call: str, given: Keywords, more: list[Any]) -> list[str]:
     """The call, or the gradient of its sum, and what comes out."""
     if op.vjps is not None and op.rule(0) is not None:
         first = next(iter(given))

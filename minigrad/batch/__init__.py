@@ -17,7 +17,7 @@ from minigrad.graph import AnyNode, pick, variable
 from minigrad.ops.record import Op
 from minigrad.tensor import Tensor
 from minigrad.tensor.recorder import tensors_in
-from minigrad.typing import Array, Keywords
+from minigrad.typing import Array, Function, Keywords
 
 Lift = Callable[[Any, AnyNode], Any]
 
@@ -92,7 +92,7 @@ def reached(targets: Iterable[AnyNode], known: Collection[AnyNode]) -> set[AnyNo
     return seen
 
 
-def filled_in(v: Array, value: Mapping[AnyNode, Array], lift: Any) -> Array:
+def filled_in(v: Array, value: Mapping[AnyNode, Array], lift: Function | None) -> Array:
     """Metadata with what is known in the place of Tensors; what is not is as it was recorded."""
     if isinstance(v, tuple):
         return tuple([filled_in(part, value, lift) for part in v])

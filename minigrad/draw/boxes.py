@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -216,7 +216,7 @@ def _operations(picture: Picture) -> list[Vertex]:
 def _repeats(picture: Picture) -> list[Box]:
     """Stretches in which a pattern of operations repeats three times or more."""
     ops = _operations(picture)
-    kinds: dict[Any, int] = {}
+    kinds: dict[Hashable, int] = {}
     tokens = np.array(
         [kinds.setdefault((v.op, getattr(v.value, "shape", None)), len(kinds)) for v in ops]
     )

@@ -265,7 +265,7 @@ def _edges(inside: View, place: dict[Item, int]) -> tuple[list[dict[str, Any]], 
         if flowing:
             entry["flows"] = True
             if isinstance(arrow.target, Box):
-                local: Any = arrow.derivative
+                local: Array | None = arrow.derivative
             else:
                 entry["argument"] = first.argnum
                 local = first.local if first.source.scalar and first.target.scalar else None
@@ -282,7 +282,7 @@ def _edges(inside: View, place: dict[Item, int]) -> tuple[list[dict[str, Any]], 
     return found, entries
 
 
-def _sum(shares: Sequence[Any]) -> Any:
+def _sum(shares: Sequence[Array]) -> Any:
     known = [share for share in shares if share is not None]
     if not known or any(type(share) is tuple for share in known):
         return None

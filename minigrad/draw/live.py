@@ -7,7 +7,7 @@ for each kind of arguments, so that the page knows no derivative of its own.
 from __future__ import annotations
 
 import base64
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from typing import Any
 
 import numpy as np
@@ -51,7 +51,7 @@ def program(picture: Picture, place: Mapping[Any, int], whole: bool) -> dict[str
     if reason:
         return {"fixed": reason, "written": []}
     equations: list[Any] = []
-    numbers: dict[Any, int] = {}
+    numbers: dict[Hashable, int] = {}
     written: list[str] = []
     for vertex in picture.vertices:
         node = vertex.node
@@ -95,7 +95,7 @@ def refused(picture: Picture, whole: bool) -> str:
     return "It is too large to be computed in the page." if work > WORK else ""
 
 
-def _parts(value: Array) -> tuple[Any, ...]:
+def _parts(value: Array) -> tuple[Array, ...]:
     """The arrays of a value; there are several where an op has several outputs."""
     return value if type(value) is tuple else (value,)
 

@@ -8,7 +8,7 @@ the gradients that it shows by a walk of its own, so that no ``.grad`` changes.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Hashable, Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from importlib import import_module
@@ -99,7 +99,7 @@ class Edge:
         return node is not None and type(node) is not Passive
 
     @property
-    def local(self) -> Any:
+    def local(self) -> Array | None:
         """The local derivative ∂target/∂source of this argument alone, where it is no matrix.
 
         A number between scalars; for an elementwise op the array of derivatives, entry by
@@ -114,7 +114,7 @@ class Edge:
         return self._rule(np.ones_like(node.ans) if np.ndim(node.ans) else np.float64(1))
 
     @property
-    def contribution(self) -> Any:
+    def contribution(self) -> Array:
         """What it adds to the gradient of ``source``: upstream gradient × local derivative."""
         upstream, node = self.target.gradient, self.target.node
         if upstream is None or not self.differentiable or node is None or node.op is None:
@@ -206,7 +206,7 @@ class Picture:
         self.edges: list[Edge] = []
         self.at: dict[AnyNode, Vertex] = {}
         """Engine node -> vertex."""
-        self._constants: dict[Any, Vertex] = {}
+        self._constants: dict[Hashable, Vertex] = {}
         for node in sorted(self.names.nodes, key=lambda n: n.seq):
             self._read(node)
         self.output: Vertex = self.at[root]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from math import prod
-from typing import Any
 
 import numpy as np
 
@@ -29,7 +28,7 @@ def is_scalar(value: Array) -> bool:
     return type(value) is not tuple and prod(getattr(value, "shape", ())) == 1
 
 
-def item(value: Array) -> Any:
+def item(value: Array) -> Array:
     return value.item() if hasattr(value, "item") else value
 
 

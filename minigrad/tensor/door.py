@@ -132,7 +132,7 @@ def concrete(x: Array) -> Array:
     return x
 
 
-def check_real(op: Op, args: Any, values: Array, kwargs: Any) -> None:
+def check_real(op: Op, args: Any, values: Array, kwargs: Keywords) -> None:
     """Refuse complex numbers, for an op that is not known to be right for them."""
     if any(map(is_complex, (*values, *kwargs.values()))):
         raise TypeError(f"{call_text(op, args, kwargs)}: {REAL_ONLY}")
@@ -147,7 +147,7 @@ def plainly(x: Array) -> Array:
     return x
 
 
-def drawn(rng: Any, shape: Shape) -> Array:
+def drawn(rng: np.random.Generator, shape: Shape) -> Array:
     """``rng.random(shape)``; in a trace, a stand-in for what is drawn at each call."""
     if modes.special and (tracer := tracing.get()) is not None:
         return tracer.draw(rng, shape)
@@ -325,7 +325,7 @@ def _finish(
     args: Any,
     values: list[Array],
     parents: Sequence[AnyNode | None],
-    kwargs: Any,
+    kwargs: Keywords,
     ans: Array,
     inspect: Any = None,
 ) -> Array:
@@ -363,7 +363,7 @@ def _record(
     args: Sequence[Array],
     values: list[Array],
     parents: Sequence[Any],
-    kwargs: Any,
+    kwargs: Keywords,
     ans: Array,
 ) -> AnyNode:
     """The node of an operation, with samples of its constants that may be written into later."""

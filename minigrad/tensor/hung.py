@@ -23,7 +23,7 @@ def method(function: Function) -> Callable[..., Tensor]:
             return Op.__call__(function, self, *args, **kwargs)  # half the cost of function(...)
     else:
 
-        def call(self: Tensor, *args: Any, **kwargs: Any) -> Any:
+        def call(self: Tensor, *args: Array, **kwargs: Any) -> Any:
             return function(self, *args, **kwargs)
 
     call.__name__ = function.__name__

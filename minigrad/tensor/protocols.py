@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from importlib import import_module
-from types import FrameType
+from types import FrameType, ModuleType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,7 +15,7 @@ from minigrad.errors import label, list_with, variable_name
 from minigrad.graph import Variable, ancestors, modes, tracing, variable
 from minigrad.numbers import asked_by_others, asked_for_people, asking, refusal
 from minigrad.ops.record import Op, implementations
-from minigrad.typing import Array, DType, Keywords
+from minigrad.typing import Array, DType, Function, Keywords
 
 if TYPE_CHECKING:
     from minigrad.tensor.tensor import Tensor
@@ -24,7 +24,7 @@ float64 = np.float64
 ndarray = np.ndarray
 
 
-def as_numpys(ans: Array) -> Any:
+def as_numpys(ans: Array) -> Array:
     """What a function of NumPy's returned: in a program no number of Python's any more."""
     if modes.special and (tracer := tracing.get()) is not None:
         return tracer.strong(ans)
@@ -38,7 +38,9 @@ class Protocols:
 
     # --- NumPy's protocols --------------------------------------------------------------
 
-    def __array_ufunc__(self: Any, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:
+    def __array_ufunc__(
+        self: Array, ufunc: np.ufunc, method: str, *inputs: Array, **kwargs: Any
+    ) -> Array:
         key = ufunc if method == "__call__" else (ufunc, method)
         function = implementations.get(key)
         if not kwargs and type(function) is Op and not modes.special:
@@ -57,29 +59,33 @@ class Protocols:
             return ops.outer_of(implementations[ufunc], *inputs)
         raise _not_covered(ufunc.__name__ if method == "__call__" else f"{ufunc.__name__}.{method}")
 
-    def _firm(self: Any) -> Any:
+    def _firm(self: Array) -> Array:
         """Itself as an array: in a program no number of Python's any more."""
         if modes.special and (tracer := tracing.get()) is not None:
             return tracer.firm(self)
         return self
 
-    def __array_namespace__(self: Any, *, api_version: str | None = None) -> Any:
+    def __array_namespace__(self: Array, *, api_version: str | None = None) -> ModuleType:
         """The functions of the Array API standard, for code written for any array."""
         return import_module("minigrad.tensor.namespace")
 
     @property
-    def device(self: Any) -> str:
+    def device(self: Array) -> str:
         """Where the data are: always "cpu", by the words of the Array API standard."""
         return "cpu"
 
-    def to_device(self: Any, device: Any, /, *, stream: Any = None) -> Any:
+    def to_device(self: Array, device: object, /, *, stream: object = None) -> Array:
         """Itself, for the only device there is."""
         if device != "cpu":
             raise ValueError(f"a Tensor lives where its data live, on the cpu, not on {device!r}")
         return self
 
     def __array_function__(
-        self: Any, func: Any, types: Any, args: tuple[Array, ...], kwargs: Keywords
+        self: Array,
+        func: Function,
+        types: Iterable[type],
+        args: tuple[Array, ...],
+        kwargs: Keywords,
     ) -> Any:
         function = implementations.get(func)
         if function is None:
@@ -92,7 +98,7 @@ class Protocols:
         return ans._firm() if isinstance(ans, Protocols) else ans  # it may be an argument itself
 
     def __array__(
-        self: Any, dtype: DType = None, copy: bool | None = None
+        self: Array, dtype: DType = None, copy: bool | None = None
     ) -> np.ndarray[Any, np.dtype[np.object_]]:  # so that NumPy's stubs promise no floats
         self._look("np.asarray()")
         if self.node is not None and not rounds_in_words(dtype, sys._getframe(1)):
@@ -116,7 +122,7 @@ class Protocols:
             return np.array(array, dtype=dtype)
         return array if dtype is None else array.astype(dtype, copy=False)
 
-    def __dlpack__(self: Any, **kwargs: Any) -> Any:
+    def __dlpack__(self: Array, **kwargs: Any) -> Any:
         """The values, for libraries that share memory; as `__array__`, without gradient only.
 
         Who does not say that he knows of memory that is read-only gets a copy.
@@ -126,13 +132,13 @@ class Protocols:
             values = values.copy()
         return values.__dlpack__(**kwargs)
 
-    def __dlpack_device__(self: Any) -> tuple[int, int]:
+    def __dlpack_device__(self: Array) -> tuple[int, int]:
         """The cpu, by the numbers of the standard."""
         return 1, 0
 
     # --- Python's protocols -------------------------------------------------------------
 
-    def __repr__(self: Any) -> str:
+    def __repr__(self: Array) -> str:
         if is_stand_in(self) and not asked_for_people(self.node not in tracing.get().weak):
             self._look("str()")
         data = self._value
@@ -155,23 +161,23 @@ class Protocols:
             words.append("requires_grad=True")
         return f"Tensor({', '.join([text, *words])})"
 
-    def __format__(self: Any, spec: str) -> str:
+    def __format__(self: Array, spec: str) -> str:
         return format(self.item(), spec) if spec else str(self)
 
-    def __len__(self: Any) -> int:
+    def __len__(self: Array) -> int:
         if not self.shape:
             raise TypeError(f"{label(self)} is a single number: it has no len()")
         return int(self.shape[0])
 
-    def __iter__(self: Any) -> Iterator[Tensor]:
+    def __iter__(self: Array) -> Iterator[Tensor]:
         if not self.shape:
             raise TypeError(f"{label(self)} is a single number: it cannot be iterated or unpacked")
         return iter(ops.unstack(self))
 
-    def __contains__(self: Any, value: Array) -> bool:
+    def __contains__(self: Array, value: Array) -> bool:
         return bool(np.any(self._look("in") == getattr(value, "_value", value)))
 
-    def __bool__(self: Any) -> bool:
+    def __bool__(self: Array) -> bool:
         if self.size != 1:
             raise ValueError(
                 f"{label(self)} has shape {self.shape}: the truth of {self.size} elements is "
@@ -179,7 +185,7 @@ class Protocols:
             )
         return bool(self._look("bool()"))
 
-    def __float__(self: Any) -> float:
+    def __float__(self: Array) -> float:
         self._look("float()")
         if self.node is not None and any(
             isinstance(node, Variable) or node.op is variable for node in ancestors(self.node)
@@ -192,36 +198,36 @@ class Protocols:
             raise refusal(label(self), who)
         return float(self.item())
 
-    def __int__(self: Any) -> int:
+    def __int__(self: Array) -> int:
         self._look("int()")
         if self.node is not None and self.size == 1 and (who := asked_by_others()):
             raise refusal(label(self), who)
         return int(self.item())
 
-    def __complex__(self: Any) -> complex:
+    def __complex__(self: Array) -> complex:
         self._look("complex()")
         if self.node is not None and self.size == 1 and (who := asked_by_others()):
             raise refusal(label(self), who)
         return complex(self.item())
 
-    def __index__(self: Any) -> int:
+    def __index__(self: Array) -> int:
         self._look("an index")
         if self.shape or self.dtype.kind not in "iu":
             raise TypeError(f"{label(self)} is not an integer: it cannot be an index here")
         return int(self._value)
 
-    def __hash__(self: Any) -> int:
+    def __hash__(self: Array) -> int:
         if is_stand_in(self):  # NumPy's numbers are found by their values
             self._look("hash()")
         return object.__hash__(self)
 
-    def __copy__(self: Any) -> Any:
+    def __copy__(self: Array) -> Array:
         if is_stand_in(self):
             return self
         make, given = self.__reduce__()
         return make(*given)
 
-    def __deepcopy__(self: Any, memo: Any) -> Any:
+    def __deepcopy__(self: Array, memo: dict[int, Any]) -> Array:
         return self.__copy__()
 
 

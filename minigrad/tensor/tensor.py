@@ -7,6 +7,7 @@ door of the next file, which also adds the infix operators.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NoReturn
 from warnings import warn
 
@@ -30,7 +31,7 @@ from minigrad.graph import (
     writing,
 )
 from minigrad.tensor.protocols import Protocols
-from minigrad.typing import Array, DType, Shape
+from minigrad.typing import Array, Axis, DType, Shape
 
 if TYPE_CHECKING:
     from minigrad.tensor.methods import Methods
@@ -106,14 +107,14 @@ class Tensor(Protocols, Methods):
 
     # --- what it is ---------------------------------------------------------------------
 
-    def _look(self, what: str) -> Any:
+    def _look(self, what: str) -> Array:
         """The value; while a trace is on, looking at it would bake it into the program."""
         if modes.special and (tracer := tracing.get()) is not None:
             tracer.refuse(self, what)
         return self._value
 
     @property
-    def data(self) -> Any:
+    def data(self) -> Array:
         """The values, read-only."""
         if modes.special and (tracer := tracing.get()) is not None:
             return tracer.data(self)
@@ -252,11 +253,11 @@ class Tensor(Protocols, Methods):
 
     # --- leaving the graph --------------------------------------------------------------
 
-    def numpy(self) -> Any:
+    def numpy(self) -> Array:
         """The values as NumPy's: a read-only array, or a scalar."""
         return self.data
 
-    def item(self, *index: Any) -> Any:
+    def item(self, *index: Any) -> Array:
         """The only value, or the one at ``index``, as a Python number."""
         if index:
             return self._look(".item()").item(*index)
@@ -325,7 +326,7 @@ class Tensor(Protocols, Methods):
             old = getattr(node, "grad", None) if isinstance(node, Leaf) else None
             node.grad = g if old is None else old + g
 
-    def seed(self, gradient: Array = None) -> Any:
+    def seed(self, gradient: Array = None) -> Array:
         """The gradient of this Tensor itself, checked, to start a backward walk with."""
         if self.node is None:
             raise RuntimeError(
@@ -404,7 +405,7 @@ class Tensor(Protocols, Methods):
     def __round__(self, ndigits: int | None = None) -> Tensor:
         return ops.round(self, ndigits or 0)  # type: ignore[no-any-return]
 
-    def reshape(self, *shape: Any, order: str = "C") -> Tensor:
+    def reshape(self, *shape: int | Sequence[int], order: str = "C") -> Tensor:
         """The same elements in another shape: ``t.reshape(2, 3)`` or ``t.reshape((2, 3))``."""
         return ops.reshape(self, shape[0] if len(shape) == 1 else shape, order=order)  # type: ignore[no-any-return]
 
@@ -414,7 +415,7 @@ class Tensor(Protocols, Methods):
             raise TypeError("view(dtype) is NumPy's: for another shape write t.reshape(...)")
         return ops.viewed(self, self.dtype if dtype is None else np.dtype(dtype))  # type: ignore[no-any-return]
 
-    def transpose(self, *axes: Any) -> Tensor:
+    def transpose(self, *axes: Axis) -> Tensor:
         """Axes permuted: ``t.transpose(1, 0)``, ``t.transpose((1, 0))`` or reversed."""
         order = axes[0] if len(axes) == 1 else axes or None
         return ops.transpose(self, order)  # type: ignore[no-any-return]
@@ -439,7 +440,7 @@ def _rebuild(
 # --- in and out ------------------------------------------------------------------------
 
 
-def own(data: Array, requires_grad: bool = False, dtype: DType = None, lock: bool = True) -> Any:
+def own(data: Array, requires_grad: bool = False, dtype: DType = None, lock: bool = True) -> Array:
     """A private copy of ``data``, which must not be a Tensor that requires a gradient."""
     if isinstance(data, Tensor):
         if data.node is not None:
