@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -12,7 +12,11 @@ from minigrad import ops
 from minigrad.onnx.operators import OPERATORS
 from minigrad.onnx.operators.table import whole
 from minigrad.onnx.reading import array, attributes
-from minigrad.typing import Array, Function
+from minigrad.typing import Array, Function, Tree
+
+if TYPE_CHECKING:
+    from onnx import GraphProto
+
 
 Values = dict[str, Any]
 
@@ -26,7 +30,7 @@ class Operation:
     outputs: list[str]
     attributes: dict[str, Any]
 
-    def found(self, values: Values) -> Any:
+    def found(self, values: Values) -> Tree:
         """The output, or a tuple of several."""
         return self.call(*[values[n] for n in self.inputs], **self.attributes)
 
@@ -49,9 +53,9 @@ class Body:
     outputs: list[str]
     constants: Values
     steps: list[Any]
-    empty: list[Any]
+    empty: list[Array]
 
-    def __call__(self, values: Values, *given: Any) -> tuple[Any, ...]:
+    def __call__(self, values: Values, *given: Array) -> tuple[Array, ...]:
         """The outputs for the inputs ``given``."""
         inside = {**values, **self.constants, **dict(zip(self.inputs, given, strict=True))}
         follow(self.steps, inside)
@@ -66,7 +70,7 @@ class Choice:
     outputs: list[str]
     branches: dict[bool, Body]
 
-    def found(self, values: Values) -> Any:
+    def found(self, values: Values) -> tuple[Array, ...]:
         """The outputs of the graph that is chosen."""
         return self.branches[truth(values[self.inputs[0]])](values)
 
@@ -92,13 +96,13 @@ class Loop:
     outputs: list[str]
     body: Body
 
-    def found(self, values: Values) -> Any:
+    def found(self, values: Values) -> tuple[Array, ...]:
         """What is carried in the end, and what was collected."""
         most, going, *carried = (values[n] for n in self.inputs)
         limit = None if most is None else whole(most)[0]
         going = True if going is None else truth(going)
         n, passes = len(carried), 0
-        collected: list[tuple[Any, ...]] = []
+        collected: list[tuple[Array, ...]] = []
         while going and (limit is None or passes < limit):
             at, on = np.asarray(passes, np.int64), np.asarray(True)
             more, *found = self.body(values, at, on, *carried)
@@ -136,7 +140,7 @@ class Scan:
     axes_out: list[int]
     backward_out: list[int]
 
-    def found(self, values: Values) -> Any:
+    def found(self, values: Values) -> tuple[Array, ...]:
         """The states in the end, and what was collected."""
         given = [values[n] for n in self.inputs]
         n = len(given) - self.count
@@ -157,7 +161,7 @@ class Scan:
         return (*states, *out)
 
 
-def stacked(collected: list[tuple[Any, ...]], empty: list[Any]) -> list[Any]:
+def stacked(collected: list[tuple[Array, ...]], empty: list[Array]) -> list[Array]:
     """What the passes gave, one output after the other, each in one array."""
     if not collected:
         return empty
@@ -191,12 +195,12 @@ def follow(steps: list[Any], values: Values) -> None:
 # --- reading ---------------------------------------------------------------------------
 
 
-def constants_of(graph: Any) -> Values:
+def constants_of(graph: GraphProto) -> Values:
     """Name -> array: what a graph holds itself."""
     return {t.name: array(t) for t in graph.initializer}
 
 
-def body_of(graph: Any, opset: int) -> Body:
+def body_of(graph: GraphProto, opset: int) -> Body:
     """A graph inside a node."""
     from onnx import helper
 

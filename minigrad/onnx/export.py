@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import inspect
 import os
-from typing import Any
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -19,7 +20,11 @@ from minigrad.program.trace import arguments, function_name, record
 from minigrad.reading.files import replace_file
 from minigrad.tensor import Tensor
 from minigrad.tree import flatten
-from minigrad.typing import Array, DType, Function, Shape
+from minigrad.typing import Array, DType, Function, Keywords, Operand, Shape
+
+if TYPE_CHECKING:
+    from onnx import ModelProto
+
 
 __all__ = ["export"]
 
@@ -41,9 +46,9 @@ def export(
     *args: Any,
     dynamic_axes: Any = None,
     output_names: list[str] | None = None,
-    dtype: Any = None,
+    dtype: DType = None,
     **kwargs: Any,
-) -> Any:
+) -> ModelProto:
     """Write ``f``, as it is for arguments like these, as a model of ONNX.
 
     What is written is the traced program, so that values and gradients are alike: the export
@@ -111,7 +116,7 @@ def export(
 
 
 def traced(
-    f: Any, args: tuple[Any, ...], kwargs: dict[str, Any], dynamic: Any
+    f: Function, args: tuple[Any, ...], kwargs: Keywords, dynamic: Any
 ) -> tuple[Program, dict[int, str], dict[str, dict[int, str]]]:
     """The program, names of Tensors in it, and the axes that vary."""
     if isinstance(f, Program):
@@ -168,7 +173,7 @@ def is_batch(x: Array) -> bool:
     return isinstance(x, np.ndarray | Tensor) and np.ndim(x) > 0
 
 
-def checked(dynamic: Any, named: dict[str, Any]) -> dict[str, dict[int, str]]:
+def checked(dynamic: Any, named: Keywords) -> dict[str, dict[int, str]]:
     """The axes that vary by argument, each with the name of its size."""
     if not isinstance(dynamic, dict):
         raise TypeError(f"onnx.export: dynamic_axes is a dict, not {dynamic!r}")
@@ -193,7 +198,9 @@ def checked(dynamic: Any, named: dict[str, Any]) -> dict[str, dict[int, str]]:
     return found
 
 
-def resized(named: dict[str, Any], axes: Any, lengths: dict[str, int]) -> dict[str, Any]:
+def resized(
+    named: Keywords, axes: Mapping[str, Mapping[int, str]], lengths: dict[str, int]
+) -> dict[str, Array]:
     """The arguments with other lengths: rows that are there, over and over."""
     found = dict(named)
     for name, of in axes.items():
@@ -232,7 +239,7 @@ class GraphWriter:
         self.env: dict[Var, Value] = {}
         self.outputs = outputs
 
-    def model(self) -> Any:
+    def model(self) -> ModelProto:
         import onnx
 
         g, program, make = self.g, self.program, onnx.helper
@@ -277,7 +284,7 @@ class GraphWriter:
                 g.dimensions.setdefault(n.symbol, (name, axis))
         return self.info(name, dtype, v.shape)
 
-    def results(self) -> list[tuple[str, Any]]:
+    def results(self) -> list[tuple[str, Operand]]:
         """The outputs with names: the user's, or those of the variables, or numbers."""
         leaves = [x for x in flatten(self.program.result)[0] if x is not None]
         if not leaves:

@@ -8,15 +8,19 @@ from __future__ import annotations
 
 import operator
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Hashable, Sequence
 from functools import reduce
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from minigrad.onnx.sizes import Full, Line, Ratio, Size, Triangle
 from minigrad.reading.wording import unused
 from minigrad.typing import Array, DType
+
+if TYPE_CHECKING:
+    from onnx import NodeProto, TensorProto
+
 
 OPSET = 18
 """The version of ONNX's operators that is written: what runtimes since 2023 read."""
@@ -30,10 +34,10 @@ BOOLEAN = frozenset(
 WHOLE = frozenset("Shape ArgMax ArgMin NonZero".split())
 
 
-def two(kind: str, turned: bool = False) -> Callable[[Value, Any], Value]:
+def two(kind: str, turned: bool = False) -> Callable[[Value, Value | complex | np.generic], Value]:
     """A node of two operands as a method; ``turned`` where the other one comes first."""
 
-    def node(self: Value, other: Any) -> Value:
+    def node(self: Value, other: Value | complex | np.generic) -> Value:
         both = self, self._like(other)
         return self.graph.op(kind, *(both[::-1] if turned else both))
 
@@ -96,12 +100,12 @@ class Graph:
 
         self.helper, self.numpy_helper = helper, numpy_helper
         self.floating: np.dtype[Any] | None = None if dtype is None else np.dtype(dtype)
-        self.nodes: list[Any] = []
-        self.initializers: list[Any] = []
+        self.nodes: list[NodeProto] = []
+        self.initializers: list[TensorProto] = []
         self.taken: set[str] = set()
-        self.constants: dict[Any, Value] = {}
+        self.constants: dict[Hashable, Value] = {}
         self.dimensions: dict[str, tuple[str, int]] = {}
-        self.lengths: dict[Any, Value] = {}
+        self.lengths: dict[Hashable, Value] = {}
 
     # --- names and kinds ------------------------------------------------------------------
 
@@ -149,7 +153,7 @@ class Graph:
         given = ["" if x is None else x.name for x in inputs]
         self.nodes.append(self.helper.make_node(kind, given, names, name=names[0], **attributes))
         first = inputs[1] if kind == "Where" else inputs[0]
-        dtype: Any = first.dtype if first is not None else np.float64
+        dtype: DType = first.dtype if first is not None else np.float64
         if kind in BOOLEAN:
             dtype = np.bool_
         elif kind in WHOLE:
@@ -209,7 +213,7 @@ class Graph:
         known = self.constants[key]
         return Value(self, known.name, known.dtype, known.shape)
 
-    def whole(self, numbers: Any) -> Value:
+    def whole(self, numbers: Sequence[Array]) -> Value:
         """One axis of whole numbers."""
         return self.array(np.asarray(numbers, np.int64).reshape(-1))
 
@@ -237,7 +241,7 @@ class Graph:
             self.lengths[n] = reduce(operator.add, terms)
         return self.lengths[n]
 
-    def sizes(self, shape: Any) -> Value:
+    def sizes(self, shape: Sequence[Any]) -> Value:
         """A shape, some of which may vary."""
         if not any(isinstance(n, Size) for n in shape):
             return self.whole(shape)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -13,6 +13,11 @@ from minigrad.onnx.export import library
 from minigrad.onnx.operators import OPERATORS
 from minigrad.onnx.reading import read, subgraphs
 from minigrad.tensor import Tensor
+from minigrad.typing import Array, Keywords, Tree
+
+if TYPE_CHECKING:
+    from onnx import GraphProto
+
 
 __all__ = ["Model", "load"]
 
@@ -62,10 +67,15 @@ class Model(Module):
     opset: int
 
     def __init__(
-        self, inputs: list[str], outputs: list[str], steps: list[Any], constants: Any, opset: int
+        self,
+        inputs: list[str],
+        outputs: list[str],
+        steps: list[Any],
+        constants: dict[str, Array],
+        opset: int,
     ) -> None:
         self.inputs, self.outputs, self.opset = inputs, outputs, opset
-        self.weights: dict[Any, Tensor] = {
+        self.weights: dict[str, Tensor] = {
             name: Tensor(x, requires_grad=True)
             for name, x in constants.items()
             if x.dtype.kind == "f" and x.ndim
@@ -73,7 +83,7 @@ class Model(Module):
         self._steps = steps
         self._fixed = {n: x for n, x in constants.items() if n not in self.weights}
 
-    def forward(self, *args: Any, **kwargs: Any) -> Any:
+    def forward(self, *args: Any, **kwargs: Any) -> Tree:
         """The output of the model.
 
         Raises
@@ -87,7 +97,7 @@ class Model(Module):
         answers = tuple(values[name] for name in self.outputs)
         return answers if len(answers) > 1 else answers[0]
 
-    def _given(self, args: Any, kwargs: dict[str, Any]) -> dict[str, Any]:
+    def _given(self, args: Any, kwargs: Keywords) -> dict[str, Array]:
         expected = ", ".join(self.inputs)
         if len(args) > len(self.inputs):
             raise TypeError(f"the model takes {expected}: got {len(args)} arguments")
@@ -158,7 +168,7 @@ def load(path: str | os.PathLike[str]) -> Model:
     return Model(inputs, [o.name for o in graph.output], steps, constants, opset)
 
 
-def refuse_unknown(graph: Any, file: str) -> None:
+def refuse_unknown(graph: GraphProto, file: str) -> None:
     """Raise, naming the operators of a graph and of those inside it that are not known."""
     unknown: set[str] = set()
     sparse = False

@@ -8,17 +8,22 @@ from __future__ import annotations
 
 import math
 import os
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from minigrad.typing import Array
 
+if TYPE_CHECKING:
+    from onnx import GraphProto, ModelProto, NodeProto, TensorProto
+
+
 Names = dict[str, Any]
 
 
-def read(path: str | os.PathLike[str]) -> Any:
+def read(path: str | os.PathLike[str]) -> ModelProto:
     """The model in a file, checked, its data read.
 
     Raises
@@ -50,7 +55,7 @@ def read(path: str | os.PathLike[str]) -> Any:
     return model
 
 
-def graphs_of(node: Any) -> Any:
+def graphs_of(node: NodeProto) -> Iterator[GraphProto]:
     """The graphs that a node has for attributes."""
     for a in node.attribute:
         if a.HasField("g"):
@@ -58,7 +63,7 @@ def graphs_of(node: Any) -> Any:
         yield from a.graphs
 
 
-def subgraphs(graph: Any) -> Any:
+def subgraphs(graph: GraphProto) -> Iterator[GraphProto]:
     """The graphs inside a graph, however deep."""
     for node in graph.node:
         for g in graphs_of(node):
@@ -66,7 +71,7 @@ def subgraphs(graph: Any) -> Any:
             yield from subgraphs(g)
 
 
-def tensors(model: Any) -> Any:
+def tensors(model: ModelProto) -> Iterator[TensorProto]:
     """All constants of a model, those in attributes, in subgraphs and in functions too."""
     for outer in (model.graph, *model.functions):
         for g in (outer, *subgraphs(outer)):
@@ -78,7 +83,7 @@ def tensors(model: Any) -> Any:
                     yield from a.tensors
 
 
-def bring_in(model: Any, folder: Path) -> None:
+def bring_in(model: ModelProto, folder: Path) -> None:
     """Read data that lies in files beside the model."""
     import onnx
 
@@ -126,7 +131,7 @@ def external(t: Array, folder: Path) -> bytes:
     return content
 
 
-def array(t: Array) -> Any:
+def array(t: Array) -> Array:
     """A constant as an array.
 
     Raises
@@ -145,7 +150,7 @@ def array(t: Array) -> Any:
     return x
 
 
-def attributes(node: Any) -> Names:
+def attributes(node: NodeProto) -> Names:
     """The attributes of a node, by name."""
     from onnx import AttributeProto as Kind
     from onnx import helper

@@ -17,7 +17,7 @@ import numpy as np
 
 from minigrad.program.equations import Equation, Program, Var
 from minigrad.tree import flatten
-from minigrad.typing import Array, Shape
+from minigrad.typing import Array, Function, Shape
 
 
 class Size:
@@ -49,7 +49,7 @@ class Ratio:
 
     above: dict[tuple[str, ...], float]
     below: tuple[str, ...]
-    dtype: Any
+    dtype: np.dtype[np.generic]
 
 
 @dataclass(frozen=True)
@@ -68,7 +68,7 @@ class Full:
 
     shape: tuple[Any, ...]
     value: Array
-    dtype: Any
+    dtype: np.dtype[np.generic]
 
 
 @dataclass(frozen=True)
@@ -79,7 +79,7 @@ class Triangle:
     k: int
     inside: Array
     outside: Array
-    dtype: Any
+    dtype: np.dtype[np.generic]
 
 
 Varying = Size | Ratio | Line | Full | Triangle
@@ -102,7 +102,7 @@ def points(lengths: dict[str, int]) -> Points:
     return [{s: top[s] - down for s, down in at.items()} for at in found] if symbols else [{}]
 
 
-def products(at: Points) -> tuple[list[tuple[str, ...]], Any]:
+def products(at: Points) -> tuple[list[tuple[str, ...]], Array]:
     """All products of the lengths, and their values at the points."""
     symbols = list(at[0])
     of = [c for k in range(len(symbols) + 1) for c in itertools.combinations(symbols, k)]
@@ -127,7 +127,7 @@ class Unclear(ValueError):
     """Traces of different lengths differ in a way that is no formula of the lengths."""
 
 
-def merged(values: list[Any], at: Points, same: Any, what: str) -> Any:
+def merged(values: list[Any], at: Points, same: Function, what: str) -> Any:
     """What ``values``, one from each trace, are as one thing; ``same(vars)`` merges variables."""
     first = values[0]
     if isinstance(first, Var):
@@ -151,7 +151,7 @@ def merged(values: list[Any], at: Points, same: Any, what: str) -> Any:
 SLICE = ("start", "stop", "step")
 
 
-def merged_numbers(values: list[Any], at: Points, what: str) -> Any:
+def merged_numbers(values: list[Array], at: Points, what: str) -> Array:
     first = values[0]
     if any(v is None or isinstance(v, Var) for v in values):
         raise Unclear(what)
@@ -196,7 +196,7 @@ def triangle(values: list[Any], shape: tuple[Any, ...]) -> Triangle | None:
     return Triangle(shape, k, inside, outside, first.dtype) if all(same) else None
 
 
-def merged_arrays(values: list[Any], at: Points, what: str) -> Any:
+def merged_arrays(values: list[Array], at: Points, what: str) -> Array:
     first = values[0]
     if any(np.ndim(v) != first.ndim or v.dtype != first.dtype for v in values):
         raise Unclear(what)
@@ -248,7 +248,7 @@ class Merging:
         self.known[first], self.merged[first] = tuple(variables), new
         return new
 
-    def same(self, variables: list[Any]) -> Var:
+    def same(self, variables: list[Var]) -> Var:
         first = variables[0]
         known = self.known.get(first)
         if known is None or any(a is not b for a, b in zip(known, variables, strict=True)):

@@ -10,7 +10,7 @@ import numpy as np
 
 from minigrad import ops
 from minigrad.nn import functional as F
-from minigrad.onnx.operators.table import Operator, table, whole
+from minigrad.onnx.operators.table import Ints, Operator, table, whole
 from minigrad.ops.record import Op
 from minigrad.typing import Array, Axis, Function
 
@@ -58,7 +58,7 @@ def is_inf(x: Array, *, detect_negative: int = 1, detect_positive: int = 1) -> A
 
 
 def reduction(
-    f: Function, x: Array, over: Any = None, *, axes: Any = None, keepdims: int = 1,
+    f: Function, x: Array, over: Array = None, *, axes: Ints = None, keepdims: int = 1,
     noop_with_empty_axes: int = 0,
 ) -> Array:  # fmt: skip
     """Over axes that are an input since version 13 or 18, and an attribute before."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import numpy as np
 
@@ -11,7 +10,7 @@ from minigrad import ops
 from minigrad.nn import functional as F
 from minigrad.nn.functional.images import corners, hat, keys, mixed, shares
 from minigrad.onnx.operators.networks import pairs_of
-from minigrad.onnx.operators.table import Operator, table, whole
+from minigrad.onnx.operators.table import Ints, Operator, table, whole
 from minigrad.typing import Array
 
 
@@ -53,10 +52,11 @@ def nearest(at: Array, how: str, scale: float) -> Array:
 
 
 def resize(
-    x: Array, roi: Array = None, scales: Any = None, sizes: Any = None, *, mode: str = "nearest",
-    coordinate_transformation_mode: str = "half_pixel", nearest_mode: str = "round_prefer_floor",
+    x: Array, roi: Array = None, scales: Array = None, sizes: Array = None, *,
+    mode: str = "nearest", coordinate_transformation_mode: str = "half_pixel",
+    nearest_mode: str = "round_prefer_floor",
     cubic_coeff_a: float = -0.75, extrapolation_value: float = 0.0, exclude_outside: int = 0,
-    antialias: int = 0, axes: Any = None, keep_aspect_ratio_policy: str = "stretch", opset: int,
+    antialias: int = 0, axes: Ints = None, keep_aspect_ratio_policy: str = "stretch", opset: int,
 ) -> Array:  # fmt: skip
     """Axis by axis: a choice of elements, or a product with what each new one takes."""
     if opset < 11:
@@ -86,7 +86,7 @@ def resize(
     return x
 
 
-def upsample(x: Array, scales: Any, *, mode: str = "nearest") -> Array:
+def upsample(x: Array, scales: Array, *, mode: str = "nearest") -> Array:
     """`resize` as it was until version 9."""
     return resize(x, scales, mode=mode, opset=9)
 
@@ -94,21 +94,22 @@ def upsample(x: Array, scales: Any, *, mode: str = "nearest") -> Array:
 def col2im(
     x: Array,
     image: Array,
-    block: Any,
+    block: Array,
     *,
-    dilations: Any = None,
-    pads: Any = None,
-    strides: Any = None,
+    dilations: Ints = None,
+    pads: Ints = None,
+    strides: Ints = None,
 ) -> Array:
     size, kernel = whole(image), whole(block)
+    strides, dilations = strides or (1, 1), dilations or (1, 1)
     pairs = pairs_of(pads, "NOTSET", x, kernel, strides, dilations)
     if len(size) != 2 or any(a != b for a, b in pairs):
         raise NotImplementedError(
             "onnx.load: Col2Im of other than two axes, evenly padded, is not known"
         )
     return F.fold(
-        x, tuple(size), tuple(kernel), tuple(dilations or (1, 1)), tuple(a for a, _ in pairs),
-        tuple(strides or (1, 1)),
+        x, tuple(size), tuple(kernel), tuple(dilations), tuple(a for a, _ in pairs),
+        tuple(strides),
     )  # fmt: skip
 
 

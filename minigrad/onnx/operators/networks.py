@@ -13,12 +13,12 @@ from minigrad import losses, ops
 from minigrad.nn import functional as F
 from minigrad.nn.functional.convolution import convolution, transposed
 from minigrad.nn.functional.pooling import _average, _max_pool
-from minigrad.onnx.operators.table import Operator, table, whole
-from minigrad.typing import Array, Shape
+from minigrad.onnx.operators.table import Ints, Operator, table, whole
+from minigrad.typing import Array, Function, Shape
 
 
 def pairs_of(
-    pads: Sequence[int],
+    pads: Ints,
     auto_pad: str,
     x: Array,
     kernel: Sequence[int],
@@ -27,10 +27,9 @@ def pairs_of(
 ) -> list[tuple[int, int]]:
     """The padding before and after each axis."""
     n = len(kernel)
-    if auto_pad == "VALID" or (auto_pad == "NOTSET" and pads is None):
-        return [(0, 0)] * n
-    if auto_pad == "NOTSET":
-        return [(pads[i], pads[n + i]) for i in range(n)]
+    if auto_pad in ("VALID", "NOTSET"):
+        ends = pads if auto_pad == "NOTSET" and pads else [0] * 2 * n
+        return [(ends[i], ends[n + i]) for i in range(n)]
     found = []
     for m, k, s, d in zip(np.shape(x)[2:], kernel, strides, dilations, strict=True):
         total = max((-(-m // s) - 1) * s + (k - 1) * d + 1 - m, 0)
@@ -47,8 +46,8 @@ def framed(x: Array, pairs: list[tuple[int, int]], fill: float = 0.0) -> tuple[A
 
 
 def conv(
-    x: Array, w: Array, b: Array = None, *, auto_pad: str = "NOTSET", dilations: Any = None,
-    group: int = 1, kernel_shape: Any = None, pads: Any = None, strides: Any = None,
+    x: Array, w: Array, b: Array = None, *, auto_pad: str = "NOTSET", dilations: Ints = None,
+    group: int = 1, kernel_shape: Ints = None, pads: Ints = None, strides: Ints = None,
 ) -> Array:  # fmt: skip
     kernel = np.shape(w)[2:]
     strides, dilations = strides or [1] * len(kernel), dilations or [1] * len(kernel)
@@ -57,9 +56,9 @@ def conv(
 
 
 def conv_transpose(
-    x: Array, w: Array, b: Array = None, *, auto_pad: str = "NOTSET", dilations: Any = None,
-    group: int = 1, kernel_shape: Any = None, output_padding: Any = None, pads: Any = None,
-    strides: Any = None,
+    x: Array, w: Array, b: Array = None, *, auto_pad: str = "NOTSET", dilations: Ints = None,
+    group: int = 1, kernel_shape: Ints = None, output_padding: Ints = None, pads: Ints = None,
+    strides: Ints = None,
 ) -> Array:  # fmt: skip
     kernel = np.shape(w)[2:]
     n = len(kernel)
@@ -73,8 +72,8 @@ def conv_transpose(
 
 
 def max_pool(
-    x: Array, *, kernel_shape: Any, auto_pad: str = "NOTSET", ceil_mode: int = 0,
-    dilations: Any = None, pads: Any = None, storage_order: int = 0, strides: Any = None,
+    x: Array, *, kernel_shape: Sequence[int], auto_pad: str = "NOTSET", ceil_mode: int = 0,
+    dilations: Ints = None, pads: Ints = None, storage_order: int = 0, strides: Ints = None,
     outputs: int,
 ) -> Array:  # fmt: skip
     n = len(kernel_shape)
@@ -99,8 +98,8 @@ def max_pool(
 
 
 def average_pool(
-    x: Array, *, kernel_shape: Any, auto_pad: str = "NOTSET", ceil_mode: int = 0,
-    count_include_pad: int = 0, dilations: Any = None, pads: Any = None, strides: Any = None,
+    x: Array, *, kernel_shape: Sequence[int], auto_pad: str = "NOTSET", ceil_mode: int = 0,
+    count_include_pad: int = 0, dilations: Ints = None, pads: Ints = None, strides: Ints = None,
 ) -> Array:  # fmt: skip
     n = len(kernel_shape)
     strides = strides or [1] * n
@@ -156,7 +155,7 @@ def group_normalization(
     return F.group_norm(x, num_groups, scale, bias, epsilon)
 
 
-def softmax(f: Any, x: Array, *, axis: Any = None, opset: int) -> Array:
+def softmax(f: Function, x: Array, *, axis: Any = None, opset: int) -> Array:
     """Until version 13 over all axes from ``axis`` on."""
     if opset >= 13:
         return f(x, axis=-1 if axis is None else axis)
@@ -184,7 +183,7 @@ def lp_normalization(x: Array, *, axis: int = -1, p: int = 2) -> Array:
     return x / (total if p == 1 else ops.sqrt(total))
 
 
-def mean_variance(x: Array, *, axes: Any = (0, 2, 3)) -> Array:
+def mean_variance(x: Array, *, axes: Sequence[int] = (0, 2, 3)) -> Array:
     centred = x - ops.mean(x, axis=tuple(axes), keepdims=True)
     return centred / ops.sqrt(ops.mean(centred**2, axis=tuple(axes), keepdims=True) + 1e-9)
 

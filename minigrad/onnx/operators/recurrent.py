@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,7 +11,7 @@ from minigrad import ops
 from minigrad.onnx.operators.table import Operator, table
 from minigrad.typing import Array
 
-Step = Callable[[Any, Any, Any], tuple[Any, Any]]
+Step = Callable[[Array, Array, Array], tuple[Array, Array]]
 
 
 def directions(direction: str) -> list[bool]:
@@ -80,7 +80,7 @@ def layer(
     return np.stack(states, axis=1), np.stack(last_h), np.stack(last_c)
 
 
-def check_activations(activations: Any, expected: list[str], who: str) -> None:
+def check_activations(activations: Sequence[str] | None, expected: list[str], who: str) -> None:
     if activations and [a.decode() if isinstance(a, bytes) else a for a in activations] not in (
         expected, expected * 2,
     ):  # fmt: skip
@@ -90,7 +90,8 @@ def check_activations(activations: Any, expected: list[str], who: str) -> None:
 def lstm(
     x: Array, w: Array, r: Array, b: Array = None, lengths: Array = None, h0: Array = None,
     c0: Array = None, peepholes: Array = None, *, hidden_size: int, direction: str = "forward",
-    layout: int = 0, activations: Any = None, clip: float = 0.0, input_forget: int = 0,
+    layout: int = 0, activations: Sequence[str] | None = None, clip: float = 0.0,
+    input_forget: int = 0,
 ) -> Array:  # fmt: skip
     """Gates i, o, f, c, one below the other."""
     refused("LSTM", sequence_lens=lengths, P=peepholes, clip=clip, input_forget=input_forget)
@@ -109,8 +110,8 @@ def lstm(
 
 def gru(
     x: Array, w: Array, r: Array, b: Array = None, lengths: Array = None, h0: Array = None, *,
-    hidden_size: int, direction: str = "forward", layout: int = 0, activations: Any = None,
-    clip: float = 0.0, linear_before_reset: int = 0,
+    hidden_size: int, direction: str = "forward", layout: int = 0,
+    activations: Sequence[str] | None = None, clip: float = 0.0, linear_before_reset: int = 0,
 ) -> Array:  # fmt: skip
     """Gates z, r, h, one below the other."""
     refused("GRU", sequence_lens=lengths, clip=clip)
@@ -137,8 +138,8 @@ def gru(
 
 def rnn(
     x: Array, w: Array, r: Array, b: Array = None, lengths: Array = None, h0: Array = None, *,
-    hidden_size: int, direction: str = "forward", layout: int = 0, activations: Any = None,
-    clip: float = 0.0,
+    hidden_size: int, direction: str = "forward", layout: int = 0,
+    activations: Sequence[str] | None = None, clip: float = 0.0,
 ) -> Array:  # fmt: skip
     refused("RNN", sequence_lens=lengths, clip=clip)
     kinds = {a.decode() if isinstance(a, bytes) else a for a in activations or ["Tanh"]}

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from minigrad import ops
-from minigrad.onnx.operators.table import Operator, table, whole
+from minigrad.onnx.operators.table import Ints, Operator, table, whole
 from minigrad.ops.indexing import getitem, scatter
 from minigrad.typing import Array, Index, Sizes
 
 
 def constant(
-    *, value: Array = None, value_float: Any = None, value_floats: Any = None,
-    value_int: Any = None, value_ints: Any = None,
+    *, value: Array = None, value_float: float | None = None,
+    value_floats: Sequence[float] | None = None, value_int: int | None = None, value_ints: Ints = None,
 ) -> Array:  # fmt: skip
     if value is not None:
         return value
@@ -31,7 +32,7 @@ def constant_of_shape(shape: tuple[int, ...], *, value: Array = None) -> Array:
     return np.full(whole(shape), value.reshape(-1)[0], value.dtype)
 
 
-def reshape(x: Array, to: Any = None, *, shape: Any = None, allowzero: int = 0) -> Array:
+def reshape(x: Array, to: Array = None, *, shape: Any = None, allowzero: int = 0) -> Array:
     sizes = whole(to) if to is not None else list(shape)
     if not allowzero:
         sizes = [np.shape(x)[i] if n == 0 else n for i, n in enumerate(sizes)]
@@ -44,12 +45,12 @@ def flatten(x: Array, *, axis: int = 1) -> Array:
     return ops.reshape(x, (math.prod(sizes[:axis]), math.prod(sizes[axis:])))
 
 
-def squeeze(x: Array, over: Any = None, *, axes: Any = None) -> Array:
+def squeeze(x: Array, over: Array = None, *, axes: Ints = None) -> Array:
     axes = whole(over) if over is not None else axes
     return ops.squeeze(x, axis=tuple(axes) if axes else None)
 
 
-def unsqueeze(x: Array, over: Any = None, *, axes: Any = None) -> Array:
+def unsqueeze(x: Array, over: Array = None, *, axes: Any = None) -> Array:
     axes = whole(over) if over is not None else axes
     return ops.expand_dims(x, axis=tuple(axes))
 
@@ -67,8 +68,8 @@ def split(
 
 
 def cut(
-    x: Array, first: Array = None, last: Array = None, over: Any = None, by: Array = None, *,
-    starts: Array = None, ends: Array = None, axes: Any = None,
+    x: Array, first: Array = None, last: Array = None, over: Array = None, by: Array = None, *,
+    starts: Array = None, ends: Array = None, axes: Ints = None,
 ) -> Array:  # fmt: skip
     starts = whole(first) if first is not None else starts
     ends = whole(last) if last is not None else ends
@@ -128,8 +129,8 @@ def scatter_elements(
 
 
 def pad(
-    x: Array, widths: Array = None, fill: Array = None, over: Any = None, *, mode: str = "constant",
-    pads: Any = None, value: float = 0.0,
+    x: Array, widths: Array = None, fill: Array = None, over: Array = None, *,
+    mode: str = "constant", pads: Any = None, value: float = 0.0,
 ) -> Array:  # fmt: skip
     widths = whole(widths) if widths is not None else list(pads)
     axes = whole(over) if over is not None else range(np.ndim(x))
@@ -151,7 +152,9 @@ def pad(
 
 
 def arange(start: Array, limit: Array, delta: Array) -> Array:
-    ends: Any = [np.asarray(getattr(v, "data", v)).reshape(-1)[0] for v in (start, limit, delta)]
+    ends: list[Array] = [
+        np.asarray(getattr(v, "data", v)).reshape(-1)[0] for v in (start, limit, delta)
+    ]
     if ends[2] == 0:
         raise ValueError(f"onnx.load: Range from {ends[0]} to {ends[1]} by 0 does not end")
     return np.arange(*ends)

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import inspect
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
-from minigrad.typing import Array, Function
+from minigrad.typing import Array, Function, Keywords
+
+Ints = Sequence[int] | None
+"""An attribute that is a list of whole numbers; None where it was left out."""
 
 
 @dataclass(frozen=True)
@@ -28,7 +31,7 @@ class Operator:
     many: bool
     known: frozenset[str] | None
 
-    def wrong(self, given: dict[str, Any]) -> str:
+    def wrong(self, given: Keywords) -> str:
         """What of the attributes it cannot do; empty if nothing."""
         if self.known is None:
             return ""

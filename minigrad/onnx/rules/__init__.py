@@ -19,9 +19,9 @@ from minigrad.onnx.sizes import Full, Line, Size, Varying
 from minigrad.ops.elementwise import branch
 from minigrad.ops.record import Op, registry
 from minigrad.program.equations import Equation, Var
-from minigrad.typing import Array, DType, Keywords
+from minigrad.typing import Array, DType, Function, Keywords
 
-RULES: dict[Op, Any] = {**reducing.RULES, **searching.RULES, **shaping.RULES, **indexing.RULES}
+RULES: dict[Op, Function] = {**reducing.RULES, **searching.RULES, **shaping.RULES, **indexing.RULES}
 """Op -> its rule, ``rule(g, out, *values, **metadata)``."""
 
 

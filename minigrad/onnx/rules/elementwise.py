@@ -10,7 +10,6 @@ from __future__ import annotations
 import functools
 import math
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 
@@ -172,11 +171,11 @@ def hypot(g: Graph, x: Value, y: Value) -> Value:
 
 
 @functools.cache
-def erfcx_coefficients() -> Any:
+def erfcx_coefficients() -> Array:
     """Chebyshev coefficients of ``exp(z²) erfc(z)`` for z from 0 to 6, in ``8 / (z + 2) − 2.5``."""
     interpolate = np.polynomial.chebyshev.chebinterpolate
 
-    def scaled(s: Array) -> Any:
+    def scaled(s: Array) -> Array:
         z = 4 / (s * 0.75 + 1.25) - 2
         return np.array([math.exp(v * v) * math.erfc(v) for v in z])
 

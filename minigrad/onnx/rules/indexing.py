@@ -15,7 +15,7 @@ from minigrad.onnx.sizes import Full, Line, Size, Triangle
 from minigrad.ops.indexing import elements, scatter
 from minigrad.ops.record import Op
 from minigrad.program.equations import Var
-from minigrad.typing import Array, Index, Shape
+from minigrad.typing import Array, Function, Index, Shape
 
 TOP, BOTTOM = np.iinfo(np.int64).max, np.iinfo(np.int64).min
 
@@ -139,7 +139,7 @@ def orders(p: Picked, shape: Shape, block: int) -> tuple[list[int], list[int]]:
     return [*at, *rest], order
 
 
-def block_shape(p: Picked, out: Any) -> tuple[Any, ...]:
+def block_shape(p: Picked, out: Shape) -> Shape:
     """The shape that the arrays of an index have together, read off that of the answer."""
     at = [i for i, _ in p.arrays]
     rest = p.ndim - len(at)
@@ -167,7 +167,7 @@ def getitem(g: Graph, out: Var, a: Value, *, index: Index) -> Value:
     return g.transpose(x, back)
 
 
-def put(g: Graph, out: Var, values: Value, *, shape: Any, index: Index) -> Value:
+def put(g: Graph, out: Var, values: Value, *, shape: Shape, index: Index) -> Value:
     """The adjoint: every part of the index is an array of places, in a grid."""
     p = Picked(index, len(shape))
     if not p.arrays:
@@ -218,7 +218,7 @@ def stretch(g: Graph, s: slice, count: Array, length: Array) -> Value:
     return places * step + g.constant(start if isinstance(start, Size) else np.int64(start))
 
 
-def put_slices(g: Graph, values: Value, shape: Any, p: Picked) -> Value:
+def put_slices(g: Graph, values: Value, shape: Shape, p: Picked) -> Value:
     """Zeros around ``values``, or between them."""
     gone = dict(p.numbers)
     kept = [i for i in range(len(shape)) if i not in gone]
@@ -240,4 +240,4 @@ def put_slices(g: Graph, values: Value, shape: Any, p: Picked) -> Value:
     return x
 
 
-RULES: dict[Op, Any] = {elements: getitem, scatter: put}
+RULES: dict[Op, Function] = {elements: getitem, scatter: put}

@@ -17,7 +17,7 @@ from minigrad.ops.moments import root_mean_square
 from minigrad.ops.norms import direction, power_norm, reach
 from minigrad.ops.record import Op
 from minigrad.program.equations import Var
-from minigrad.typing import Array, Axis, DType
+from minigrad.typing import Array, Axis, DType, Function
 
 
 def axes_of(x: Value, axis: Axis) -> list[int]:
@@ -146,7 +146,7 @@ def normalised(kind: str, g: Graph, out: Var, x: Value, *, axis: Axis = -1) -> V
 
 
 def vector_norm(
-    g: Graph, out: Var, x: Value, *, ord: Any = 2, axis: Axis = None, keepdims: bool = False
+    g: Graph, out: Var, x: Value, *, ord: float = 2, axis: Axis = None, keepdims: bool = False
 ) -> Value:
     axes = axes_of(x, axis)
     if ord == 2:
@@ -243,7 +243,7 @@ def einsum(g: Graph, out: Var, *operands: Value, subscripts: str, optimize: Any 
     kind = g.kind(out.dtype)
     equation = subscripts.replace(" ", "")
     terms = equation.partition("->")[0].split(",")
-    size: dict[str, Any] = {}
+    size: dict[str, int] = {}
     for term, x in zip(terms, operands, strict=True):
         for letter, n in zip(term, x.shape, strict=True):
             size[letter] = n if size.get(letter, 1) == 1 else size[letter]
@@ -273,12 +273,12 @@ def determinant(g: Graph, out: Var, a: Value) -> Value:
     return g.Det(g.cast(a, g.kind(out.dtype)))
 
 
-def slogdet(g: Graph, out: Any, a: Value) -> tuple[Value, ...]:
+def slogdet(g: Graph, out: tuple[Var, ...], a: Value) -> tuple[Value, ...]:
     d = g.Det(g.cast(a, g.kind(out[1].dtype)))
     return g.Sign(d), g.Log(g.Abs(d))
 
 
-RULES: dict[Op, Any] = {
+RULES: dict[Op, Function] = {
     ops.sum: partial(reduction, "ReduceSum", 0.0),
     ops.prod: partial(reduction, "ReduceProd", 1.0),
     ops.max: partial(reduction, "ReduceMax", -math.inf),

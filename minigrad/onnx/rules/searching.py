@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 from minigrad import ops
 from minigrad.onnx.graph import Graph, Value
 from minigrad.ops.record import Op
 from minigrad.program.equations import Var
-from minigrad.typing import Array
+from minigrad.typing import Array, Function
 
 
 def searchsorted(
-    g: Graph, out: Var, a: Value, v: Value, *, side: str = "left", sorter: Any = None
+    g: Graph, out: Var, a: Value, v: Value, *, side: str = "left", sorter: None = None
 ) -> Value:
     """How many elements are smaller."""
     if sorter is not None:
@@ -60,7 +58,7 @@ def isin(
     return g.Not(found) if invert else found
 
 
-RULES: dict[Op, Any] = {
+RULES: dict[Op, Function] = {
     ops.searchsorted: searchsorted,
     ops.digitize: digitize,
     ops.isclose: isclose,

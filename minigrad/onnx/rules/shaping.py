@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
@@ -17,7 +18,7 @@ from minigrad.ops.joining import joined, layered, pieces
 from minigrad.ops.padding import framed
 from minigrad.ops.record import Op
 from minigrad.program.equations import Var
-from minigrad.typing import Array, Axis
+from minigrad.typing import Array, Axis, Function
 
 
 def reshape(g: Graph, out: Var, a: Value, **_: Any) -> Value:
@@ -51,7 +52,7 @@ def flip(g: Graph, out: Var, m: Value, *, axis: Axis = None) -> Value:
     return reversed_along(g, m, axes_of(m, axis))
 
 
-def rot90(g: Graph, out: Any, m: Value, *, k: int = 1, axes: Any = (0, 1)) -> Value:
+def rot90(g: Graph, out: Var, m: Value, *, k: int = 1, axes: Sequence[int] = (0, 1)) -> Value:
     i, j = (int(axis) % m.ndim for axis in axes)
     order = list(range(m.ndim))
     order[i], order[j] = j, i
@@ -107,18 +108,27 @@ def stack(g: Graph, out: Var, *arrays: Value, axis: int = 0) -> Value:
     return g.op("Concat", *parts, axis=int(axis))
 
 
-def split(g: Graph, out: Any, ary: Value, *, ends: Array, axis: int) -> tuple[Value, ...]:
+def split(
+    g: Graph, out: tuple[Var, ...], ary: Value, *, ends: Array, axis: int
+) -> tuple[Value, ...]:
     axis = int(axis) % ary.ndim
     lengths = g.sizes([v.shape[axis] for v in out])
     return g.several("Split", ary, lengths, outputs=len(out), axis=axis)
 
 
-def unstack(g: Graph, out: Any, x: Value, *, axis: int = 0) -> tuple[Value, ...]:
+def unstack(g: Graph, out: tuple[Var, ...], x: Value, *, axis: int = 0) -> tuple[Value, ...]:
     axis = int(axis) % x.ndim
     return tuple(g.op("Gather", x, g.array(np.int64(i)), axis=axis) for i in range(len(out)))
 
 
-def pad(g: Graph, out: Var, array: Value, *, pad_width: Any, constant_values: Array = 0) -> Value:
+def pad(
+    g: Graph,
+    out: Var,
+    array: Value,
+    *,
+    pad_width: Sequence[tuple[int, int]],
+    constant_values: Array = 0,
+) -> Value:
     n = array.ndim
     values = np.broadcast_to(np.asarray(constant_values), (n, 2))
     kind = g.kind(out.dtype)
@@ -154,7 +164,9 @@ def places(g: Graph, n: Array, k: int, stride: int, dilation: int) -> Value:
     return g.op("Unsqueeze", begin, g.whole([0])) + g.array(np.arange(k)[:, None] * dilation)
 
 
-def seen(g: Graph, out: Var, x: Value, *, size: Array, stride: Any, dilation: Any) -> Value:
+def seen(
+    g: Graph, out: Var, x: Value, *, size: Array, stride: Sequence[int], dilation: Sequence[int]
+) -> Value:
     """One axis after the other: each becomes two, the place in the window and the window."""
     n = len(size)
     lead = x.ndim - n
@@ -167,7 +179,14 @@ def seen(g: Graph, out: Var, x: Value, *, size: Array, stride: Any, dilation: An
 
 
 def laid_over(
-    g: Graph, out: Var, y: Value, *, lengths: Any, size: Array, stride: Any, dilation: Any
+    g: Graph,
+    out: Var,
+    y: Value,
+    *,
+    lengths: Sequence[int],
+    size: Array,
+    stride: Sequence[int],
+    dilation: Sequence[int],
 ) -> Value:
     """The adjoint: both axes of each pair become one, elements of one place added up."""
     n = len(size)
@@ -190,7 +209,7 @@ def laid_over(
     return x
 
 
-RULES: dict[Op, Any] = {
+RULES: dict[Op, Function] = {
     ops.reshape: reshape,
     ops.squeeze: reshape,
     ops.expand_dims: reshape,
