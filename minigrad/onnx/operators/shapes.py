@@ -16,7 +16,8 @@ from minigrad.typing import Array, Index, Sizes
 
 def constant(
     *, value: Array = None, value_float: float | None = None,
-    value_floats: Sequence[float] | None = None, value_int: int | None = None, value_ints: Ints = None,
+    value_floats: Sequence[float] | None = None, value_int: int | None = None,
+    value_ints: Ints = None,
 ) -> Array:  # fmt: skip
     if value is not None:
         return value
