@@ -134,7 +134,7 @@ _FIRST = operator.itemgetter(0)
 
 def parted(
     result: Array, value: Function = array_of
-) -> tuple[list[Any], Callable[[list[Any]], Any]]:
+) -> tuple[list[Array], Callable[[list[Array]], Tree]]:
     """`flatten` of what a function returned, with the ``value`` of what is beside the parts."""
     traced = value is array_of and modes.special and tracing.get() is not None
     if is_leaf(result) or traced:  # who traces takes care of all that is returned
@@ -156,7 +156,7 @@ class Call:
     """
 
     __slots__ = ("builds", "inputs", "nested", "nodes", "outer", "result")
-    nodes: set[Any]
+    nodes: set[AnyNode]
     result: Tree
 
     def __init__(
@@ -169,8 +169,8 @@ class Call:
         outlives: bool = False,
     ) -> None:
         called = list(args)
-        self.inputs: list[Any] = []
-        self.builds: list[tuple[int, Callable[[list[Any]], Any]]] = []
+        self.inputs: list[Array] = []
+        self.builds: list[tuple[int, Callable[[list[Array]], Tree]]] = []
         self.nested: bool = False
         for i in argnums:
             x = args[i] if isinstance(args[i], CONTAINERS) else variable_for(args[i], outlives)
@@ -205,7 +205,7 @@ class Call:
             running.difference_update(self.nodes)
             raise
 
-    def rebuild(self, values: list[Any]) -> list[Any]:
+    def rebuild(self, values: list[Array]) -> list[Tree]:
         """One value for each of ``inputs``, in the structure of each argument."""
         if not self.nested:
             return values
@@ -215,7 +215,7 @@ class Call:
             start += n
         return answers
 
-    def recorded_by_caller(self, outputs: Sequence[Any]) -> bool:
+    def recorded_by_caller(self, outputs: Sequence[Array]) -> bool:
         """Whether ``outputs`` depend on leaves whose gradient may still be asked for."""
         if not self.outer:
             return False
@@ -226,7 +226,7 @@ class Call:
         roots = [y.node for y in outputs if node_of(y) is not None]
         return any(map(is_asked_for, reached(*roots)))
 
-    def pull(self, seeds: list[tuple[AnyNode, Any]], lift: Any = None) -> list[Any]:
+    def pull(self, seeds: list[tuple[AnyNode, Array]], lift: Function | None = None) -> list[Array]:
         """Gradients of the inputs; zeros where nothing depends on them."""
         if modes.special:
             again = tracing.get() is not None and (running or pushing.get())
@@ -236,7 +236,7 @@ class Call:
             found = backward_pass(seeds, self.nodes, lift)
         if lift is None:
             handed_out(found)
-        answers: list[Any] = []
+        answers: list[Array] = []
         for x in self.inputs:
             g = None
             if type(x) is Tensor and x.node is not None:

@@ -26,7 +26,7 @@ from minigrad.graph import (
 from minigrad.ops.record import Op
 from minigrad.tensor import Tensor, wrap
 from minigrad.tree import flatten
-from minigrad.typing import Array, Function
+from minigrad.typing import Array, Function, Tree
 
 
 def checkpoint(f: Function) -> Function:
@@ -59,7 +59,7 @@ def checkpoint(f: Function) -> Function:
     check_callable(f, "checkpoint")
 
     @derived(checkpoint, f)
-    def checkpointed(*args: Any, **kwargs: Any) -> Any:
+    def checkpointed(*args: Any, **kwargs: Any) -> Tree:
         if modes.special and (
             tracing.get() is not None or pushing.get() is not None or not recording.get()
         ):
@@ -161,10 +161,10 @@ class Piece:
     constants: int
 
     def __init__(
-        self, f: Function, leaves: list[Any], rebuild: Function, active: list[int]
+        self, f: Function, leaves: list[Array], rebuild: Function, active: list[int]
     ) -> None:
         self.f = f
-        self.leaves: list[Any] = list(leaves)
+        self.leaves: list[Array] = list(leaves)
         self.rebuild = rebuild
         self.active = active
         self.outside: list[AnyNode] = []
@@ -175,7 +175,7 @@ class Piece:
             self.leaves[i] = None
         self.outside = outside
 
-    def run(self, inner: Sequence[Any]) -> Any:
+    def run(self, inner: Sequence[Array]) -> Array:
         """The function, with ``inner`` in the place of the differentiated arguments."""
         leaves = list(self.leaves)
         for i, x in zip(self.active, inner, strict=True):
@@ -191,7 +191,7 @@ class Piece:
             raise
         return result
 
-    def pull(self, g: Array, ans: Array, *values: Any) -> tuple[Any, ...]:
+    def pull(self, g: Array, ans: Array, *values: Array) -> tuple[Array, ...]:
         """Gradients of all inputs: the rule of the op."""
         live = any(isinstance(x, Tensor) for x in (*g, *ans, *values))
         inner = [variable_for(x, False) for x in values[: len(self.active)]]
@@ -210,7 +210,7 @@ class Piece:
             ]
         )
 
-    def compare(self, outputs: Sequence[Any], ans: Sequence[Any], constants: int) -> None:
+    def compare(self, outputs: Sequence[Array], ans: Sequence[Array], constants: int) -> None:
         kept = [y._value if isinstance(y, Tensor) else y for y in ans]
         values = [y._value for y in outputs]
         if (

@@ -9,6 +9,7 @@ from __future__ import annotations
 import sys
 import types
 from collections.abc import Callable
+from types import ModuleType
 from typing import Any
 
 from minigrad.ops.record import name_after
@@ -60,7 +61,7 @@ def derived(make: Function, f: Function, *options: Any) -> Callable[[Function], 
 def by_name(x: Array) -> str | None:
     """The name under which ``x`` can be imported, if it is a decorated function of a module."""
     name = getattr(x, "__qualname__", "")
-    place: Any = sys.modules.get(getattr(x, "__module__", None) or "")
+    place: ModuleType | None = sys.modules.get(getattr(x, "__module__", None) or "")
     for part in name.split("."):
         place = getattr(place, part, None)
     return name if place is x else None

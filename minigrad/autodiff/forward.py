@@ -38,7 +38,7 @@ from minigrad.tensor import Tensor, check_real, handed_out, no_derivative, opera
 from minigrad.tree import flatten
 from minigrad.typing import Array, Function, Index, Keywords
 
-Lift = Callable[[Any, AnyNode], Any]
+Lift = Callable[[Array, AnyNode], Array]
 float64 = np.float64
 ndarray = np.ndarray
 new = object.__new__
@@ -66,7 +66,7 @@ class Pusher:
     """
 
     __slots__ = ("depth", "limit", "n", "outer", "running")
-    outer: Any
+    outer: Pusher | None
 
     def __init__(self, n: int | None = None, limit: int = 0) -> None:
         self.n: int | None = n

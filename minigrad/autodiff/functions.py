@@ -33,7 +33,7 @@ from minigrad.errors import label
 from minigrad.graph import modes, pushing, tracing
 from minigrad.tensor import Tensor, own, wrap
 from minigrad.tree import flatten, leaves_like, tree_map
-from minigrad.typing import Array, Function, Keywords
+from minigrad.typing import Array, Function, Keywords, Tree
 
 # --- grad ------------------------------------------------------------------------------
 
@@ -84,7 +84,7 @@ def value_and_grad(
     numbers_of = functools.cache(functools.partial(numbers, argnums))
 
     @derived(value_and_grad, f, argnums, has_aux, holomorphic)
-    def differentiated(*args: Any, **kwargs: Any) -> Any:
+    def differentiated(*args: Any, **kwargs: Any) -> Tree:
         found = numbers_of(len(args))
         value, aux, gradients = reversed_through(f, found, has_aux, holomorphic, args, kwargs, True)
         gradient = tuple(gradients) if isinstance(argnums, list | tuple) else gradients[0]
@@ -101,7 +101,7 @@ def reversed_through(
     args: Sequence[Any],
     kwargs: Keywords,
     valued: bool,
-) -> tuple[Any, Any, list[Any]]:
+) -> tuple[Array, Any, list[Tree]]:
     """The value of ``f`` (unless nobody wants it, as ``valued`` says), aux, and gradients."""
     call = Call(f, args, argnums, kwargs, strict=True)
     if holomorphic:
@@ -177,7 +177,7 @@ def grad(
     numbers_of = functools.cache(functools.partial(numbers, argnums))
 
     @derived(grad, f, argnums, has_aux, holomorphic)
-    def differentiated(*args: Any, **kwargs: Any) -> Any:
+    def differentiated(*args: Any, **kwargs: Any) -> Tree:
         found = numbers_of(len(args))
         _, aux, gradients = reversed_through(f, found, has_aux, holomorphic, args, kwargs, False)
         gradient = tuple(gradients) if isinstance(argnums, list | tuple) else gradients[0]
@@ -189,7 +189,7 @@ def grad(
 # --- products with the Jacobian --------------------------------------------------------
 
 
-def vjp(f: Function, *args: Any, **kwargs: Any) -> tuple[Any, Function]:
+def vjp(f: Function, *args: Any, **kwargs: Any) -> tuple[Tree, Function]:
     """Value of ``f(*args)``, and the function that pulls a cotangent back.
 
     Parameters
@@ -227,7 +227,7 @@ def vjp(f: Function, *args: Any, **kwargs: Any) -> tuple[Any, Function]:
     recorded = call.recorded_by_caller(outputs)
     value = call.result if recorded else rebuild([array_of(y) for y in outputs])
 
-    def pullback(cotangent: Array) -> tuple[Any, ...]:
+    def pullback(cotangent: Array) -> tuple[Tree, ...]:
         given = leaves_like(cotangent, value, "the cotangent")
         deep = recorded or any(node_of(u) is not None for u in given)
         seeds = []
@@ -246,7 +246,7 @@ def vjp(f: Function, *args: Any, **kwargs: Any) -> tuple[Any, Function]:
     return value, pullback
 
 
-def jvp(f: Function, args: Sequence[Any], tangents: Sequence[Any]) -> tuple[Any, Any]:
+def jvp(f: Function, args: Sequence[Tree], tangents: Sequence[Tree]) -> tuple[Tree, Tree]:
     """Value of ``f(*args)`` and its derivative in the direction ``tangents``: forward mode.
 
     One pass: tangents are pushed along while ``f`` runs, and nothing is recorded, so that
@@ -295,7 +295,7 @@ def jvp(f: Function, args: Sequence[Any], tangents: Sequence[Any]) -> tuple[Any,
     return value, rebuild(pushed_through(call, outputs, "jvp", given, recorded))
 
 
-def linearize(f: Function, *args: Any) -> tuple[Any, Function]:
+def linearize(f: Function, *args: Tree) -> tuple[Tree, Function]:
     """Value of ``f(*args)``, and the linear map of tangents there, to be used many times.
 
     Parameters
@@ -329,7 +329,7 @@ def linearize(f: Function, *args: Any) -> tuple[Any, Function]:
     recorded = call.recorded_by_caller(outputs)
     value = call.result if recorded else rebuild([array_of(y) for y in outputs])
 
-    def pushforward(*tangents: Any) -> Any:
+    def pushforward(*tangents: Tree) -> Tree:
         if len(tangents) != len(args):
             raise ValueError(f"linearize: {len(args)} arguments, but {len(tangents)} tangents")
         given = leaves_like(list(tangents), list(args), "linearize: tangents")
@@ -340,8 +340,8 @@ def linearize(f: Function, *args: Any) -> tuple[Any, Function]:
 
 
 def pushed_through(
-    call: Call, outputs: Sequence[Any], who: str, given: Sequence[Any], recorded: bool
-) -> list[Any]:
+    call: Call, outputs: Sequence[Array], who: str, given: Sequence[Array], recorded: bool
+) -> list[Array]:
     """Tangents of the outputs of a recorded call."""
     known: dict[Any, Any] = {}
     for x, t in zip(call.inputs, given, strict=True):
@@ -353,7 +353,7 @@ def pushed_through(
     return handed([found.get(node_of(y)) for y in outputs], outputs)  # type: ignore[arg-type]
 
 
-def direction(who: str, x: Array, t: Array) -> Any:
+def direction(who: str, x: Array, t: Array) -> Array:
     """The tangent ``t`` of the argument ``x``, checked; None where there can be none.
 
     Raises

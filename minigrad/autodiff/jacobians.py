@@ -30,7 +30,7 @@ from minigrad.graph import reached, running
 from minigrad.ops.record import is_complex
 from minigrad.tensor import Tensor, handed_out, wrap
 from minigrad.tree import flatten, leaves_like
-from minigrad.typing import Array, Function, Keywords, Shape
+from minigrad.typing import Array, Function, Keywords, Shape, Tree
 
 ROOM = 2**22
 """Elements of the largest array while columns or rows of a Jacobian are computed together."""
@@ -76,7 +76,7 @@ def jacobian(
         raise ValueError(f'jacobian: mode must be "auto", "forward" or "reverse", not {mode!r}')
 
     @derived(jacobian, f, argnums, mode, holomorphic)
-    def differentiated(*args: Any, **kwargs: Any) -> Any:
+    def differentiated(*args: Any, **kwargs: Any) -> Tree:
         given = numbers(argnums, len(args))
         leaves = [x for i in given for x in flatten(args[i])[0]]
         if holomorphic and not all(map(is_complex, leaves)):
@@ -94,7 +94,7 @@ def jacobian(
     return differentiated  # type: ignore[no-any-return]
 
 
-def check_real_arguments(leaves: Sequence[Any], who: str) -> None:
+def check_real_arguments(leaves: Sequence[Array], who: str) -> None:
     if any(map(is_complex, leaves)):
         raise TypeError(
             f"{who}: by complex numbers there are two derivatives, by the real and by the "
@@ -113,7 +113,7 @@ def is_small(args: tuple[Array, ...], given: Sequence[int]) -> bool:
     return sum([np.size(x) for x in found]) <= FEW
 
 
-def check_outputs(f: Function, outputs: Sequence[Any]) -> None:
+def check_outputs(f: Function, outputs: Sequence[Array]) -> None:
     for y in outputs:
         if not (is_number(y) or hasattr(y, "dtype")):
             name = getattr(f, "__name__", "the function")
@@ -144,11 +144,11 @@ def recorded_blocks(
 # --- forward: columns ------------------------------------------------------------------
 
 
-def directions(inputs: Sequence[Any], start: int, stop: int) -> list[Any]:
+def directions(inputs: Sequence[Array], start: int, stop: int) -> list[Array]:
     """Tangents ``start`` to ``stop`` of those that change one element of all inputs each."""
     sizes = [0 if x is None else x.size for x in inputs]
     one_each = np.eye(stop - start, sum(sizes), start)
-    tangents: list[Any] = []
+    tangents: list[Array] = []
     at = 0
     for x, size in zip(inputs, sizes, strict=True):
         if x is None:
@@ -160,9 +160,9 @@ def directions(inputs: Sequence[Any], start: int, stop: int) -> list[Any]:
     return tangents
 
 
-def blocks_of(columns: Array, y: Array, inputs: Sequence[Any]) -> list[Any]:
+def blocks_of(columns: Array, y: Array, inputs: Sequence[Array]) -> list[Array]:
     """Tangents of an output along all directions as one block for each input."""
-    found: list[Any] = []
+    found: list[Array] = []
     at, shape = 0, getattr(y, "shape", ())
     for x in inputs:
         if x is None:
@@ -177,9 +177,9 @@ def blocks_of(columns: Array, y: Array, inputs: Sequence[Any]) -> list[Any]:
 
 def pushed_columns(
     f: Function, args: tuple[Array, ...], given: Any, kwargs: Keywords
-) -> tuple[Any, Function]:
+) -> tuple[list[list[Array]], Function]:
     """The blocks, by tangents that travel with the values; in several passes if they are many."""
-    leaves: list[Any] = []
+    leaves: list[Array] = []
     builds = []
     for i, argument in enumerate(args):
         found, build = flatten(argument)
@@ -192,7 +192,7 @@ def pushed_columns(
             leaves += [False] * len(found)
     chosen = [x for x in leaves if x is not False]
     n = sum([x.size for x in chosen if x is not None])
-    parts: list[list[Any]] = []
+    parts: list[list[Array]] = []
     step, start = max(1, n), 0
     while start < n or not parts:
         stop = min(n, start + step)
@@ -220,7 +220,7 @@ def pushed_columns(
     return blocks, rebuild
 
 
-def columns_through(call: Call, outputs: Array, n: int, recorded: bool) -> list[list[Any]]:
+def columns_through(call: Call, outputs: Array, n: int, recorded: bool) -> list[list[Array]]:
     """The blocks of all outputs, by tangents pushed through what was recorded."""
     inputs = [x if node_of(x) is not None else None for x in call.inputs]
     roots = [node_of(y) for y in outputs]
@@ -245,7 +245,7 @@ def columns_through(call: Call, outputs: Array, n: int, recorded: bool) -> list[
 # --- reverse: rows ---------------------------------------------------------------------
 
 
-def rows_of(call: Call, y: Array, recorded: bool) -> list[Any]:
+def rows_of(call: Call, y: Array, recorded: bool) -> list[Array]:
     """The Jacobian of ``y`` by each input; None for what is not differentiated."""
     shape = np.shape(y)
     if node_of(y) is None or not y.size:
@@ -262,7 +262,7 @@ def rows_of(call: Call, y: Array, recorded: bool) -> list[Any]:
         some = seeds[i : i + step]
         parts.append(batched(targets, {u.node: Many(some)}, len(some), lift))
     found = dict(zip(targets, zip(*parts, strict=True), strict=True))
-    columns: list[Any] = []
+    columns: list[Array] = []
     for x, g in zip(call.inputs, pulled, strict=True):
         if g is None or g.node not in found:
             columns.append(None if g is None else no_slope(shape, x))
@@ -273,7 +273,7 @@ def rows_of(call: Call, y: Array, recorded: bool) -> list[Any]:
     return columns if recorded else list(handed_out(dict(enumerate(columns))).values())  # type: ignore[arg-type]
 
 
-def no_slope(shape: Shape, x: Tensor) -> Any:
+def no_slope(shape: Shape, x: Tensor) -> Array:
     return np.zeros((*shape, *x.shape), x.dtype)[()]
 
 
@@ -313,7 +313,7 @@ def hessian(f: Function, argnums: int | Sequence[int] = 0) -> Function:
     check_callable(f, "hessian")
 
     @derived(hessian, f, argnums)
-    def differentiated(*args: Any, **kwargs: Any) -> Any:
+    def differentiated(*args: Any, **kwargs: Any) -> Tree:
         given = numbers(argnums, len(args))
         check_real_arguments([x for i in given for x in flatten(args[i])[0]], "hessian")
         call = Call(f, args, given, kwargs, strict=True)
@@ -327,7 +327,7 @@ def hessian(f: Function, argnums: int | Sequence[int] = 0) -> Function:
             running.difference_update(call.nodes)
         n = sum([x.size for x in call.inputs if node_of(x) is not None])
         several = isinstance(argnums, list | tuple)
-        rows: list[Any] = []
+        rows: list[Tree] = []
         found = columns_through(call, gradient, n, recorded)
         for g, row in zip(gradient, map(call.rebuild, found), strict=True):
             rows.append(None if g is None else tuple(row) if several else row[0])
@@ -337,7 +337,7 @@ def hessian(f: Function, argnums: int | Sequence[int] = 0) -> Function:
     return differentiated  # type: ignore[no-any-return]
 
 
-def hvp(f: Function, x: Array, v: Array) -> Any:
+def hvp(f: Function, x: Array, v: Array) -> Tree:
     """Product of the Hessian of ``f`` at ``x`` with ``v``, at the cost of two gradients.
 
     ``x`` and ``v`` have the same structure, and so has the result.

@@ -24,7 +24,7 @@ from minigrad.ops.record import Op
 from minigrad.tensor import Tensor, handed_out
 from minigrad.tensor.recorder import Recorder, tensors_in
 from minigrad.tree import CONTAINERS, flatten
-from minigrad.typing import Array, Axis, Function, Shape, Tree
+from minigrad.typing import Array, Axis, Function, Keywords, Shape, Tree
 
 
 class Example(Recorder):
@@ -70,7 +70,7 @@ class Example(Recorder):
             f"vmap: {label(t)}.data = ... would be set once for every example: return the new value"
         )
 
-    def draw(self, rng: Any, shape: Shape) -> Array:
+    def draw(self, rng: np.random.Generator, shape: Shape) -> Array:
         """Random numbers, the same for all examples, as from one key in JAX."""
         return rng.random(shape)
 
@@ -80,7 +80,13 @@ class Example(Recorder):
         return found
 
     def node(
-        self, op: Op, args: Sequence[Array], values: Array, parents: Any, kwargs: Any, ans: Array
+        self,
+        op: Op,
+        args: Sequence[Array],
+        values: Array,
+        parents: Any,
+        kwargs: Keywords,
+        ans: Array,
     ) -> Array:
         node = super().node(op, args, values, parents, kwargs, ans)
         of = [*parents, *(t.node for t in tensors_in(kwargs))]
@@ -186,7 +192,7 @@ def width(tree: Tree) -> int:
     return len(flatten(list(tree))[0])
 
 
-def spread_out(axes: Axis, tree: Tree, what: str) -> list[Any]:
+def spread_out(axes: Axis, tree: Tree, what: str) -> list[int | None]:
     """One entry of ``axes`` for each leaf of ``tree``, which it describes from the top down."""
     if axes is None or isinstance(axes, int | np.integer):
         return [axes] * width([tree])
@@ -203,7 +209,7 @@ def spread_out(axes: Axis, tree: Tree, what: str) -> list[Any]:
     return [place for a, t in pairs for place in spread_out(a, t, what)]
 
 
-def examples(leaves: list[Array], places: list[Any]) -> tuple[list[Array], int]:
+def examples(leaves: list[Array], places: list[int | None]) -> tuple[list[Array], int]:
     """Examples of each leaf along its first axis, None where it is not mapped; their number."""
     many: list[Array] = []
     counts: dict[int, str] = {}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 
@@ -12,12 +11,12 @@ from minigrad.graph import backward_pass, modes, tracing
 from minigrad.ops.record import Op, registry
 from minigrad.tensor import Tensor, handed_out, wrap
 from minigrad.tree import flatten
-from minigrad.typing import Array, Function
+from minigrad.typing import Array, Function, Tree
 
 
 def gradients(
     outputs: Array, inputs: Array, gradients: Array = None, create_graph: bool = False
-) -> Any:
+) -> Tree:
     """Gradients of recorded ``outputs`` with respect to ``inputs``; no ``.grad`` changes.
 
     Parameters

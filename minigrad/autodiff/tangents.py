@@ -34,7 +34,7 @@ from minigrad.ops.record import Op
 from minigrad.tensor import Tensor, wrap
 from minigrad.typing import Array, Keywords
 
-Lift = Callable[[Any, AnyNode], Any]
+Lift = Callable[[Array, AnyNode], Array]
 float64 = np.float64
 ndarray = np.ndarray
 SEQ = operator.attrgetter("seq")
@@ -47,7 +47,7 @@ def tangent(
     op: Op,
     args: Sequence[Array],
     tangents: Sequence[Array],
-    kwargs: Any,
+    kwargs: Keywords,
     ans: Array,
     n: int | None,
     live: bool,
@@ -122,7 +122,7 @@ def through(
     full: Any,
     together: Any,
     args: Sequence[Array],
-    kwargs: Any,
+    kwargs: Keywords,
     ans: Array,
     n: int | None,
     live: bool,
@@ -161,7 +161,7 @@ def transposed(op: Op, args: Any, tangents: Any, kwargs: Any, ans: Array) -> Arr
                 c = rule(u, ans, *args, **kwargs) * t
                 along = along + (np.real(c) if c.dtype.kind == "c" else c).sum()
         if type(along) is not Tensor or along.node is None:
-            found: Any = {}
+            found: dict[AnyNode, Array] = {}
         else:
             wanted = {v.node for v in us if v.node is not None}
             found = backward_pass([(along.node, along.seed())], wanted, wrap if live else None)
@@ -174,7 +174,7 @@ def transposed(op: Op, args: Any, tangents: Any, kwargs: Any, ans: Array) -> Arr
 
 
 def one_after_the_other(
-    op: Op, args: Sequence[Array], tangents: Any, kwargs: Any, ans: Array, n: int
+    op: Op, args: Sequence[Array], tangents: Sequence[Array], kwargs: Keywords, ans: Array, n: int
 ) -> Array:
     """Many tangents by transposed rules: recorded for one, and done again for all."""
     token = pushing.set(None)

@@ -8,7 +8,6 @@ has its rule in the table of ``rules``; what has none is done example by example
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from typing import Any
 
 import numpy as np
 
@@ -19,7 +18,7 @@ from minigrad.tensor import Tensor
 from minigrad.tensor.recorder import tensors_in
 from minigrad.typing import Array, Function, Keywords
 
-Lift = Callable[[Any, AnyNode], Any]
+Lift = Callable[[Array, AnyNode], Array]
 
 
 def batched(

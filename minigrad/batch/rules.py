@@ -293,7 +293,7 @@ def indexed(c: Batch) -> Array:
     return picked_out(c.op, c.args[0], c.together[0], parts, c.kwargs, c.n)
 
 
-def picked_out(op: Op, a: Array, many: bool, parts: Any, kw: Any, n: int) -> Array:
+def picked_out(op: Op, a: Array, many: bool, parts: Any, kw: dict[str, Any], n: int) -> Array:
     """`indexed` by integers that differ between examples."""
     arrays = [p for p in parts if not isinstance(p, slice | type(None) | type(Ellipsis))]
     ndim = max(np.ndim(p.values) - 1 if isinstance(p, Many) else np.ndim(p) for p in arrays)

@@ -43,7 +43,7 @@ class Applied(Module):
         except TypeError as error:
             raise TypeError(f"{who}: {error}; it takes {', '.join(self.taken)}") from None
 
-    def forward(self, *arrays: Array) -> Any:
+    def forward(self, *arrays: Array) -> Array:
         """What the function makes of the arrays."""
         return type(self).function(*arrays, **self.options)
 

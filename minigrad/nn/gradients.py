@@ -9,10 +9,10 @@ from minigrad.errors import label
 from minigrad.nn.module import Module
 from minigrad.tensor import Tensor, concrete
 from minigrad.tree import tree_map
-from minigrad.typing import Array, Function
+from minigrad.typing import Array, Function, Tree
 
 
-def value_and_grad(module: Module, f: Function, has_aux: bool = False) -> Any:
+def value_and_grad(module: Module, f: Function, has_aux: bool = False) -> Function:
     """What gives the value of ``f`` and its gradients by the parameters of ``module``.
 
     ``f`` calls the module; no ``.grad`` changes.  The answer can be compiled, and
@@ -57,7 +57,7 @@ def value_and_grad(module: Module, f: Function, has_aux: bool = False) -> Any:
         )
     parameters = module.parameters()
 
-    def value_and_gradients(*args: Array, **kwargs: Any) -> Any:
+    def value_and_gradients(*args: Array, **kwargs: Any) -> Tree:
         value, aux = f(*args, **kwargs) if has_aux else (f(*args, **kwargs), None)
         if not isinstance(value, Tensor) or value.node is None:
             raise TypeError(

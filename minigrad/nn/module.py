@@ -16,7 +16,7 @@ import numpy as np
 
 from minigrad.graph import Leaf
 from minigrad.tensor import Tensor
-from minigrad.typing import Shape
+from minigrad.typing import Array, Shape
 
 
 class Module:
@@ -106,11 +106,11 @@ class Module:
 
     # --- state --------------------------------------------------------------------------
 
-    def state_dict(self) -> dict[str, Any]:
+    def state_dict(self) -> dict[str, Array]:
         """Copies of all parameters and buffers, as arrays by dotted name."""
         return {name: np.array(t.data)[()] for name, t in self._tensors().items()}
 
-    def load_state_dict(self, state: dict[str, Any]) -> None:
+    def load_state_dict(self, state: dict[str, Array]) -> None:
         """Take over the values of ``state``: all of them, or none and an error.
 
         Values are cast to the dtypes of the module.
@@ -134,7 +134,7 @@ class Module:
             if name not in own:
                 close = get_close_matches(str(name), own, 1)
                 wrong.append(f"{name} is unexpected{f' (near {close[0]})' if close else ''}")
-        taken: dict[int, tuple[str, Any]] = {}
+        taken: dict[int, tuple[str, Array]] = {}
         for name, t in own.items():
             if name not in values:
                 continue
@@ -169,7 +169,7 @@ class Module:
         for p in self.parameters():
             p.grad = None
 
-    def take_gradients(self, gradients: Sequence[Any]) -> None:
+    def take_gradients(self, gradients: Sequence[Array]) -> None:
         """Leave ``gradients`` in the ``.grad`` of each parameter, as ``backward()`` would.
 
         Parameters

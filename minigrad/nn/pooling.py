@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from collections.abc import Sequence
+from typing import ClassVar
 
 from minigrad.nn import functional as F
 from minigrad.nn.checks import counts, generator
@@ -266,7 +267,7 @@ class FractionalMaxPool2d(Module):
         self,
         kernel_size: Sizes,
         output_size: Sizes = None,
-        output_ratio: Any = None,
+        output_ratio: float | Sequence[float] | None = None,
         *,
         rng: Random = None,
     ) -> None:

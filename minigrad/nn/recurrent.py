@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 
@@ -159,7 +159,7 @@ class LSTMCell(_Cell):
 # --- along sequences ---------------------------------------------------------------------
 
 
-Weights = tuple[Any, Any, Any, Any]
+Weights = tuple[Array, Array, Array, Array]
 """W, U, b and c of a cell."""
 
 

@@ -97,7 +97,7 @@ overlay: Op = Op(
 
 def batched(
     who: str, x: Array, n: int, layout: str | None = None
-) -> tuple[Array, Callable[[Any], Any]]:
+) -> tuple[Array, Callable[[Array], Array]]:
     """``x`` with a batch, and the function that takes it from the result if there was none."""
     layout = layout or LAYOUT[n]
     x = laid_out(who, x, (n + 1, n + 2), f"input of shape {layout}")

@@ -40,7 +40,7 @@ def cut_or_padded(x: Array, lengths: Sequence[int], axes: Sequence[int]) -> Arra
     return np.pad(x[tuple(slices)], widths)
 
 
-def back(transform: Function, g: Array, a: Array, s: Any, axes: Any, norm: Any) -> Array:
+def back(transform: Function, g: Array, a: Array, s: Any, axes: Any, norm: str | None) -> Array:
     """The same transform of ``g``, and what was cut or filled up undone."""
     c = cut_or_padded(transform(g, s, axes, norm), [np.shape(a)[k] for k in axes], axes)
     return c if a.dtype.kind == "c" else np.real(c)
@@ -69,7 +69,9 @@ def real_back(g: Array, a: Array, s: Any, axes: Any, norm: Any) -> Array:
     complex=True,
     cost=20,
 )
-def forwards(a: Array, s: Any, axes: Any, norm: Any = None) -> Array:
+def forwards(
+    a: Array, s: Sequence[int] | None, axes: Sequence[int] | None, norm: Any = None
+) -> Array:
     return np.fft.fftn(a, s, axes, norm)
 
 
@@ -92,7 +94,9 @@ def backwards(a: Array, s: Any, axes: Any, norm: Any = None) -> Array:
     linear="jointly",
     cost=20,
 )
-def real_forwards(a: Array, s: Any, axes: Any, norm: Any = None) -> Array:
+def real_forwards(
+    a: Array, s: Sequence[int] | None, axes: Sequence[int] | None, norm: Any = None
+) -> Array:
     return np.fft.rfftn(a, s, axes, norm)
 
 
@@ -104,7 +108,9 @@ def real_forwards(a: Array, s: Any, axes: Any, norm: Any = None) -> Array:
     complex=True,
     cost=20,
 )
-def real_backwards(a: Array, s: Any, axes: Any, norm: Any = None) -> Array:
+def real_backwards(
+    a: Array, s: Sequence[int] | None, axes: Sequence[int] | None, norm: Any = None
+) -> Array:
     return np.fft.irfftn(a, s, axes, norm)
 
 
@@ -245,7 +251,9 @@ def fftn(a: ArrayLike, s: Any = None, axes: Any = None, norm: Any = None) -> Arr
 
 
 @composed(np.fft.fft2, name="fft.fft2", complex=True)
-def fft2(a: ArrayLike, s: Any = None, axes: Axis = (-2, -1), norm: Any = None) -> Array:
+def fft2(
+    a: ArrayLike, s: Sequence[int] | None = None, axes: Axis = (-2, -1), norm: str | None = None
+) -> Array:
     """Discrete Fourier transform over two axes, as `numpy.fft.fft2`.
 
     Derivative: linear: ``da = fft2(dy)``, as of `fft`.
@@ -275,7 +283,9 @@ def ifftn(a: ArrayLike, s: Any = None, axes: Any = None, norm: Any = None) -> Ar
 
 
 @composed(np.fft.ifft2, name="fft.ifft2", complex=True)
-def ifft2(a: ArrayLike, s: Any = None, axes: Axis = (-2, -1), norm: Any = None) -> Array:
+def ifft2(
+    a: ArrayLike, s: Sequence[int] | None = None, axes: Axis = (-2, -1), norm: str | None = None
+) -> Array:
     """Inverse of `fft2`, as `numpy.fft.ifft2`.
 
     Derivative: linear: ``da = ifft2(dy)``, as of `ifft`.
@@ -305,7 +315,9 @@ def rfftn(a: ArrayLike, s: Any = None, axes: Any = None, norm: Any = None) -> Ar
 
 
 @composed(np.fft.rfft2, name="fft.rfft2")
-def rfft2(a: ArrayLike, s: Any = None, axes: Axis = (-2, -1), norm: Any = None) -> Array:
+def rfft2(
+    a: ArrayLike, s: Sequence[int] | None = None, axes: Axis = (-2, -1), norm: str | None = None
+) -> Array:
     """Transform of a real signal over two axes, half of the last, as `numpy.fft.rfft2`.
 
     Derivative: linear: the adjoint, as of `rfft`.
@@ -335,7 +347,9 @@ def irfftn(a: ArrayLike, s: Any = None, axes: Any = None, norm: Any = None) -> A
 
 
 @composed(np.fft.irfft2, name="fft.irfft2", complex=True)
-def irfft2(a: ArrayLike, s: Any = None, axes: Axis = (-2, -1), norm: Any = None) -> Array:
+def irfft2(
+    a: ArrayLike, s: Sequence[int] | None = None, axes: Axis = (-2, -1), norm: str | None = None
+) -> Array:
     """Inverse of `rfft2`, as `numpy.fft.irfft2`.
 
     Derivative: linear: the adjoint, as of `irfft`.

@@ -13,6 +13,7 @@ from typing import Any
 
 from minigrad.ops import hints
 from minigrad.ops.signature import answering
+from minigrad.typing import Variables
 
 ARRAYS = frozenset(
     "A M a a1 a2 ar ar1 ar2 arr array ary b data element f filt fp m p prototype seq_of_zeros "
@@ -386,7 +387,7 @@ def answer(namespace: dict[str, Any], name: str) -> None:
                 base.__init__ = answering(made)  # type: ignore[misc]
 
 
-def describe(namespace: dict[str, Any], glossary: Mapping[str, tuple[str, str]]) -> None:
+def describe(namespace: Variables, glossary: Mapping[str, tuple[str, str]]) -> None:
     """Let the docstrings of what is public, and made there, list their parameters."""
     home = str(namespace["__name__"])
     for name, thing in namespace.items():

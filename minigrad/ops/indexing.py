@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -58,14 +59,14 @@ def renames_axes(index: Index) -> bool:
 WHOLE = slice(None)
 
 
-def takes_one_axis(part: Any) -> bool:
+def takes_one_axis(part: Index) -> bool:
     """Whether a part of an index stands for one axis: a place, a range, or an array of places."""
     if isinstance(part, np.ndarray):
         return part.dtype.kind in "iu"
     return isinstance(part, slice | int | np.integer) and type(part) is not bool
 
 
-def as_slice(part: Any) -> Array:
+def as_slice(part: Index) -> Array:
     """An integer index as a slice of length 1."""
     return slice(part, part + 1 or None) if isinstance(part, int | np.integer) else part
 
@@ -130,7 +131,7 @@ MANY = 1000
 """Numbers from which on it pays to compute where each of them goes."""
 
 
-def at(ufunc: np.ufunc, out: Any, index: Index, values: Array) -> Array:
+def at(ufunc: np.ufunc, out: Array, index: Index, values: Array) -> Array:
     """``ufunc.at(out, index, values)``, of many rows by the places of their numbers.
 
     NumPy takes the numbers of a flat array, one by one, five times as fast as rows.
@@ -342,7 +343,7 @@ def constant(name: str, x: Array, what: str) -> Array:
 
 
 @composed(np.delete, complex=True)
-def delete(arr: ArrayLike, obj: Any, axis: int | None = None) -> Array:
+def delete(arr: ArrayLike, obj: Index, axis: int | None = None) -> Array:
     """All but the elements ``obj`` along ``axis``, as `numpy.delete`.
 
     Derivative: ``dy`` at the elements that stayed, 0 at those deleted.
@@ -360,7 +361,7 @@ def delete(arr: ArrayLike, obj: Any, axis: int | None = None) -> Array:
 
 
 @composed(np.insert, complex=True)
-def insert(arr: ArrayLike, obj: Any, values: ArrayLike, axis: int | None = None) -> Array:
+def insert(arr: ArrayLike, obj: Index, values: ArrayLike, axis: int | None = None) -> Array:
     """``values`` put before the elements ``obj`` along ``axis``, as `numpy.insert`.
 
     Derivative: ``values`` gets the part of ``dy`` that it became, ``arr`` the rest.
@@ -456,7 +457,7 @@ def repeat(a: ArrayLike, repeats: Array, axis: int | None = None) -> Array:
 
 
 @composed(np.resize, complex=True)
-def resize(a: Array, new_shape: Any) -> Array:
+def resize(a: Array, new_shape: int | Sequence[int]) -> Array:
     """A new shape filled with the elements, over and over if need be, as `numpy.resize`.
 
     Derivative: the sum of ``dy`` over the places that each element fills.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any
 
@@ -267,7 +268,7 @@ def append(arr: Array, values: Array, axis: int | None = None) -> Array:
     linear="jointly",
     complex=True,
 )
-def pieces(ary: Array, ends: Any, axis: int) -> Array:
+def pieces(ary: Array, ends: Sequence[int], axis: int) -> Array:
     """Consecutive stretches that end at ``ends``; the last is the rest."""
     front = (slice(None),) * axis
     return tuple(ary[(*front, slice(i, j))] for i, j in zip((0, *ends), (*ends, None), strict=True))
@@ -333,7 +334,9 @@ def split(ary: ArrayLike, indices_or_sections: Any, axis: int = 0) -> list[Array
     return array_split(ary, indices_or_sections, axis)
 
 
-def split_along(name: str, ary: Array, indices_or_sections: Any, axis: int) -> list[Array]:
+def split_along(
+    name: str, ary: Array, indices_or_sections: int | Sequence[int], axis: int
+) -> list[Array]:
     """`split` along a fixed axis, which must be there."""
     ary = arrayed(ary)
     if np.ndim(ary) <= axis:
@@ -342,7 +345,7 @@ def split_along(name: str, ary: Array, indices_or_sections: Any, axis: int) -> l
 
 
 @composed(np.vsplit, complex=True)
-def vsplit(ary: ArrayLike, indices_or_sections: Any) -> list[Array]:
+def vsplit(ary: ArrayLike, indices_or_sections: int | Sequence[int]) -> list[Array]:
     """Pieces below each other, as `numpy.vsplit`.
 
     Derivative: the gradients of the pieces, joined again.
@@ -364,7 +367,7 @@ def vsplit(ary: ArrayLike, indices_or_sections: Any) -> list[Array]:
 
 
 @composed(np.hsplit, complex=True)
-def hsplit(ary: ArrayLike, indices_or_sections: Any) -> list[Array]:
+def hsplit(ary: ArrayLike, indices_or_sections: int | Sequence[int]) -> list[Array]:
     """Pieces beside each other, as `numpy.hsplit`.
 
     Derivative: the gradients of the pieces, joined again.
@@ -379,7 +382,7 @@ def hsplit(ary: ArrayLike, indices_or_sections: Any) -> list[Array]:
 
 
 @composed(np.dsplit, complex=True)
-def dsplit(ary: Array, indices_or_sections: Any) -> list[Array]:
+def dsplit(ary: Array, indices_or_sections: int | Sequence[int]) -> list[Array]:
     """Pieces behind each other, as `numpy.dsplit`.
 
     Derivative: the gradients of the pieces, joined again.

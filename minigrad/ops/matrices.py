@@ -142,7 +142,7 @@ def solve(a: Array, b: Array) -> Array:
     return np.linalg.solve(a, b)
 
 
-def pinv_rule(g: Array, ans: Array, a: Array, rcond: Any = None) -> Array:
+def pinv_rule(g: Array, ans: Array, a: Array, rcond: Array | None = None) -> Array:
     """Golub and Pereyra, "The differentiation of pseudo-inverses" (1973).
 
     Holds while the rank stays what it is.
@@ -176,7 +176,7 @@ def cut_off(gH: Array, a: Array, rcond: Array, rounding: float) -> Array:
 
 
 @primitive(vjps=(textbook(pinv_rule),), name="linalg.pinv", fresh=True, complex=True)
-def pseudo_inverse(a: Array, rcond: Any = None) -> Array:
+def pseudo_inverse(a: Array, rcond: Array | None = None) -> Array:
     return np.linalg.pinv(a, rcond)
 
 
@@ -188,7 +188,9 @@ def as_read(a: Array) -> Array:
 
 
 @composed(np.linalg.pinv, name="linalg.pinv", complex=True)
-def pinv(a: Array, rcond: Any = None, hermitian: bool = False, *, rtol: Any = np._NoValue) -> Array:
+def pinv(
+    a: Array, rcond: Array | None = None, hermitian: bool = False, *, rtol: Any = np._NoValue
+) -> Array:
     """Moore-Penrose inverse, as `numpy.linalg.pinv`; differentiable at constant rank.
 
     Derivative: ``da = -yᵀ @ dy @ yᵀ`` for square regular ``a``; else two terms more for what is
@@ -223,18 +225,18 @@ def columns(b: Array) -> Array:
     return b[:, None] if np.ndim(b) == 1 else b
 
 
-def cut_pinv(a: Array, rcond: Any) -> Array:
+def cut_pinv(a: Array, rcond: Array) -> Array:
     """The inverse that `lstsq` applies: its default cutoff is not that of `pinv`."""
     return pinv(a, rtol=None) if rcond is None else pinv(a, rcond)
 
 
-def share(rcond: Any) -> Any:
+def share(rcond: Array) -> Array:
     """The cutoff that LAPACK makes of ``rcond``: its default of what is no share."""
     return rcond if rcond is not None and 0 < rcond < 1 else None
 
 
 @textbook
-def lstsq_left(g: Array, ans: Array, a: Array, b: Array, rcond: Any = None) -> Array:
+def lstsq_left(g: Array, ans: Array, a: Array, b: Array, rcond: float | None = None) -> Array:
     """What ``A⁺ b``, the residuals ``Σ |b - A x|²`` and the singular values pass back."""
     gx, gresiduals, _, gs = g
     x, b, gx, rcond = columns(ans[0]), columns(b), columns(gx), share(rcond)
@@ -247,7 +249,7 @@ def lstsq_left(g: Array, ans: Array, a: Array, b: Array, rcond: Any = None) -> A
 
 
 @textbook
-def lstsq_right(g: Array, ans: Array, a: Array, b: Array, rcond: Any = None) -> Array:
+def lstsq_right(g: Array, ans: Array, a: Array, b: Array, rcond: float | None = None) -> Array:
     """``A⁺ᴴ x̄``, and ``2 (b - A x)`` times the gradient of the residuals."""
     gx, gresiduals, _, _ = g
     db = mH(cut_pinv(a, share(rcond))) @ columns(gx)
@@ -259,7 +261,7 @@ def lstsq_right(g: Array, ans: Array, a: Array, b: Array, rcond: Any = None) -> 
 @primitive(
     np.linalg.lstsq, vjps=(lstsq_left, lstsq_right), name="linalg.lstsq", fresh=True, complex=True
 )
-def lstsq(a: Array, b: Array, rcond: Any = None) -> Array:
+def lstsq(a: Array, b: Array, rcond: float | None = None) -> Array:
     """Least-squares solution, squared residuals, rank and singular values.
 
     Derivative: of the solution ``x = a⁺ b``: ``db = a⁺ᵀ dx``, and by ``a`` the rule of the

@@ -51,7 +51,9 @@ def deviations(a: Array, axis: Axis, dtype: DType, where: Array, mean: Array) ->
     return mask(a - centre, where)
 
 
-def freedom(x: Array, axis: Axis, where: Array, ddof: Any, correction: Any, keepdims: Any) -> Array:
+def freedom(
+    x: Array, axis: Axis, where: Array, ddof: Array, correction: Any, keepdims: Any
+) -> Array:
     """By what sums of squares of ``x`` are divided: elements less ``ddof``, at least 0."""
     n = taking_part(x, axis, where) - (ddof if correction is NoValue else correction)
     n = n * (n > 0) + 0.0  # which is never -0

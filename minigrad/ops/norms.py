@@ -218,7 +218,7 @@ def norm(x: Array, ord: Any = None, axis: Axis = None, keepdims: bool = False) -
 
 
 @composed(np.linalg.vector_norm, name="linalg.vector_norm", complex=True)
-def vector_norm(x: Array, /, *, axis: Axis = None, keepdims: bool = False, ord: Any = 2) -> Array:
+def vector_norm(x: Array, /, *, axis: Axis = None, keepdims: bool = False, ord: float = 2) -> Array:
     """Norm of vectors, along one axis, several, or all, as `numpy.linalg.vector_norm`.
 
     Derivative: for ord = 2, ``dx = dy·x / y``, and 0 at 0.

@@ -84,7 +84,7 @@ def swapaxes(a: Array, axis1: int, axis2: int) -> Array:
     linear="jointly",
     complex=True,
 )
-def moveaxis(a: Array, source: Any, destination: Any) -> Array:
+def moveaxis(a: Array, source: int | Sequence[int], destination: int | Sequence[int]) -> Array:
     """Axes moved to other places, as `numpy.moveaxis`.
 
     Derivative: ``da = moveaxis(dy, destination, source)``.
@@ -133,7 +133,7 @@ def flip(m: Array, axis: Any = None) -> Array:
     return np.flip(m, axis)
 
 
-def rolled(a: Array, shift: Any, axis: Axis) -> Array:
+def rolled(a: Array, shift: int | Sequence[int], axis: Axis) -> Array:
     """`numpy.roll`, which spends most of its time on preparing for several shifts."""
     axis = 0 if axis is None and len(a.shape) == 1 else axis
     if type(shift) is not int or type(axis) is not int or not -len(a.shape) <= axis < len(a.shape):

@@ -10,11 +10,11 @@ from numpy.lib.array_utils import normalize_axis_index
 from minigrad.ops.indexing import take
 from minigrad.ops.record import ArrayLike, Op, composed, primitive, register
 from minigrad.ops.shape import arrayed, broadcast_to, holds_tensor, speaks_numpy
-from minigrad.typing import Array
+from minigrad.typing import Array, Function, Keywords
 
 _REPEATING = ("edge", "reflect", "symmetric", "wrap")
 _MIRRORS = ("reflect", "symmetric")
-_SUMMARIES: dict[str, Any] = {
+_SUMMARIES: dict[str, Function] = {
     "maximum": np.max, "mean": np.mean, "median": np.median, "minimum": np.min,
 }  # fmt: skip
 
@@ -225,6 +225,6 @@ def extended(array: Array, axis: int, pair: tuple[int, int], mode: str, given: A
     return np.concatenate([filling(0), array, filling(1)], axis=axis)
 
 
-def _refuse_options(mode: str, options: dict[str, Any]) -> None:
+def _refuse_options(mode: str, options: Keywords) -> None:
     for key in options:
         raise TypeError(f"pad: {key}= is not supported for mode={mode!r}")

@@ -12,7 +12,7 @@ import functools
 import importlib
 import inspect
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from typing import Any, NamedTuple, TypedDict, TypeVar, Unpack
 
 import numpy as np
@@ -30,7 +30,7 @@ F = TypeVar("F", bound=Function)
 registry: dict[str, Op] = {}
 """Every op by name."""
 
-implementations: dict[Any, Function] = {}
+implementations: dict[Hashable, Function] = {}
 """NumPy's function (or ``(ufunc, method)``) -> the function that stands for it."""
 
 public: dict[str, Function] = {}
@@ -286,7 +286,7 @@ class Op:
     def __repr__(self) -> str:
         return f"<op {self.name}>"
 
-    def __reduce__(self) -> Any:
+    def __reduce__(self) -> tuple[Function, tuple[str, ...]]:
         if registry.get(self.name) is self:
             return by_name, (self.name,)
         for module, x in list(sys.modules.items()):
@@ -375,7 +375,7 @@ def unaliased(function: Function) -> Function:
     """``function``, never returning one of its own arguments: it would be locked, or shared."""
 
     @functools.wraps(function)
-    def call(*args: Any, **kwargs: Any) -> Any:
+    def call(*args: Array, **kwargs: Any) -> Array:
         ans = function(*args, **kwargs)
         if isinstance(ans, np.ndarray) and any(ans is a for a in args):
             return ans.copy()
@@ -384,7 +384,7 @@ def unaliased(function: Function) -> Function:
     return call
 
 
-def register(op: Op, *functions: Any) -> Op:
+def register(op: Op, *functions: Hashable) -> Op:
     """Enter ``op`` in the registry, standing for NumPy's ``functions``."""
     registry[op.name] = public[op.name] = op
     for function in functions:

@@ -22,7 +22,7 @@ from minigrad.ops.record import (
 from minigrad.ops.reduction import NoValue, has_no_zeros, prod, sum
 from minigrad.ops.shape import arrayed, holds_tensor
 from minigrad.ops.softmax import logsumexp
-from minigrad.typing import Array, Axis, DType
+from minigrad.typing import Array, Axis, DType, Function
 
 # --- scans -----------------------------------------------------------------------------
 
@@ -149,7 +149,7 @@ def diff(
 # --- methods of ufuncs -----------------------------------------------------------------
 
 
-def _first_axis(name: str, reduction: Any) -> Array:
+def _first_axis(name: str, reduction: Function) -> Array:
     """A reduction as ``ufunc.reduce`` has it: over the first axis by default."""
 
     def reduce(
@@ -166,7 +166,7 @@ def _first_axis(name: str, reduction: Any) -> Array:
     return reduce
 
 
-def _first_scan(name: str, scan: Any) -> Array:
+def _first_scan(name: str, scan: Function) -> Array:
     """A scan as ``ufunc.accumulate`` has it: along the first axis by default."""
 
     def accumulate(array: Array, axis: int = 0, dtype: DType = None, out: Any = None) -> Array:
@@ -275,11 +275,11 @@ def _log_total(x: Array, initial: Array = None, **options: Any) -> Array:
     return ans if initial is None else np.logaddexp(ans, like(x, initial))
 
 
-REDUCTIONS: dict[np.ufunc, Any] = {
+REDUCTIONS: dict[np.ufunc, Function] = {
     np.add: sum, np.multiply: prod, np.maximum: max, np.minimum: min, np.logaddexp: _log_total,
     np.logical_and: np.all, np.logical_or: np.any,
 }  # fmt: skip
-SCANS: dict[np.ufunc, Any] = {np.add: cumsum, np.multiply: cumprod}
+SCANS: dict[np.ufunc, Function] = {np.add: cumsum, np.multiply: cumprod}
 DIFFERENTIABLE = [
     u for u, op in implementations.items()
     if isinstance(u, np.ufunc) and u.nin == 2 and getattr(op, "elementwise", False)

@@ -205,7 +205,7 @@ class Reshape(Op):
     __doc__ = Documented("The record of `reshape`, which also takes the first index as fastest.")
     __signature__: Any = signature(lambda a, shape=None, order="C", *, newshape=None: a)
 
-    def __call__(self, *args: Array, **kwargs: Any) -> Any:
+    def __call__(self, *args: Array, **kwargs: Any) -> Array:
         if len(args) > 2:
             args, kwargs = args[:2], {"order": args[2], **kwargs}
         order = kwargs.pop("order", "C")
@@ -315,7 +315,7 @@ def expand_dims(a: Array, axis: int | Sequence[int]) -> Array:
     return np.expand_dims(a, axis)
 
 
-def for_each(function: Callable[[Any], Any], arrays: tuple[Array, ...]) -> Array:
+def for_each(function: Callable[[Array], Array], arrays: tuple[Array, ...]) -> Array:
     """The result for one array, a tuple of results for several."""
     results = tuple(function(arrayed(a)) for a in arrays)
     return results[0] if len(results) == 1 else results

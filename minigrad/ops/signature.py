@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from minigrad.typing import Function
+from minigrad.typing import Function, Keywords
 
 ArrayLike = Any
 """What NumPy's functions take for an array: `composed` makes arrays of nested lists."""
@@ -89,7 +89,7 @@ def refuse_keyword(name: str, key: str, value: Any, known: Iterable[str] = ()) -
     raise TypeError(f"{name}: {key}= is not supported ({why or takes})")
 
 
-def refuse_keywords(name: str, keywords: dict[str, Any]) -> None:
+def refuse_keywords(name: str, keywords: Keywords) -> None:
     """Pass over keywords that ask for the default; refuse the others by name."""
     for key, value in keywords.items():
         refuse_keyword(name, key, value)

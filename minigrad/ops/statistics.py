@@ -18,7 +18,7 @@ from minigrad.ops.record import ArrayLike, composed
 from minigrad.ops.reduction import NoValue, average, options, prod, sum, trusted
 from minigrad.ops.scan import cumprod, cumsum
 from minigrad.ops.shape import arrayed, some
-from minigrad.typing import Array, Axis, DType
+from minigrad.typing import Array, Axis, DType, Function
 
 # --- passing over NaN ------------------------------------------------------------------
 
@@ -29,7 +29,13 @@ def without_nan(a: Array, value: float) -> Array:
 
 
 def nan_extreme(
-    extreme: Any, worst: float, a: Array, axis: Any, keepdims: Any, initial: Array, where: Array
+    extreme: Function,
+    worst: float,
+    a: Array,
+    axis: Any,
+    keepdims: Any,
+    initial: Array,
+    where: Array,
 ) -> Array:
     """The extreme of what is not NaN; NaN where nothing else is left."""
     a = arrayed(a)
@@ -146,8 +152,8 @@ def nancumprod(a: ArrayLike, axis: Axis = None, dtype: DType = None) -> Array:
 
 
 def over_known(
-    measure: Any, a: Array, axis: Axis, dtype: DType, ddof: Any, keepdims: bool, where: Array,
-    mean: Array, correction: Any,
+    measure: Function, a: Array, axis: Axis, dtype: DType, ddof: Array, keepdims: bool,
+    where: Array, mean: Array, correction: Any,
 ) -> Array:  # fmt: skip
     """A variance or its root, of what is not NaN; NaN where no freedom is left."""
     part = trusted(a) & where

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import operator
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -82,7 +83,9 @@ def kaiser(M: int, beta: Array) -> Array:
 
 
 @composed(numpy_view, complex=True)
-def sliding_window_view(x: ArrayLike, window_shape: Any, axis: Axis = None) -> Array:
+def sliding_window_view(
+    x: ArrayLike, window_shape: int | Sequence[int], axis: Axis = None
+) -> Array:
     """What windows of ``window_shape`` see at every place, as `numpy.lib.stride_tricks` has it.
 
     Derivative: the sum of ``dy`` over the windows that see the element.

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import numpy as np
 
 from minigrad.errors import label
 from minigrad.optim.optimisers import parameters_of
-from minigrad.typing import Tree
+from minigrad.typing import Array, Tree
 
 
 def clip_grad_value(parameters: Tree, limit: float) -> None:
@@ -91,7 +90,7 @@ def clip_grad_norm(parameters: Tree, limit: float) -> float:
     return norm
 
 
-def norm_of(gradients: list[Any]) -> float:
+def norm_of(gradients: list[Array]) -> float:
     """Their length as one vector."""
     with np.errstate(over="ignore"):
         return math.hypot(*[float(np.linalg.norm(np.ravel(g))) for g in gradients])

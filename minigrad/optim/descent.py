@@ -28,7 +28,7 @@ from minigrad.optim.schedules import Schedule, rate_at
 from minigrad.optim.stopping import Epochs, Progress, Rule
 from minigrad.tensor import own
 from minigrad.tree import flatten, tree_map
-from minigrad.typing import Array, Function, Random
+from minigrad.typing import Array, Function, Random, Tree
 
 SMALL = 100
 """Up to so many numbers, a history keeps the parameters of every step."""
@@ -39,7 +39,7 @@ def silently() -> Any:
     return np.errstate(over="ignore", divide="ignore", invalid="ignore")
 
 
-def start(x0: Array, who: str) -> Any:
+def start(x0: Array, who: str) -> Tree:
     """A private copy of ``x0``, in plain floating-point numbers and locked arrays.
 
     Raises
@@ -72,7 +72,7 @@ def minimize(
     keep: bool | None = None,
     client: Any = None,
     **options: Any,
-) -> tuple[Any, History]:
+) -> tuple[Tree, History]:
     """Minimise ``f`` by gradient descent, starting from ``x0``.
 
     Parameters
@@ -307,7 +307,7 @@ class _Descent:
         warnings.warn(f"minimize: {reason}", RuntimeWarning, stacklevel=4)
         return reason
 
-    def record(self, update: Any) -> None:
+    def record(self, update: Tree) -> None:
         """Append the row of this step."""
         now = self.now
         theta = now.x if self.keep else None
@@ -372,7 +372,7 @@ class Batches:
     def __len__(self) -> int:
         return -(-len(self.arrays[0]) // self.size)
 
-    def __iter__(self) -> Iterator[tuple[Any, ...]]:
+    def __iter__(self) -> Iterator[tuple[Array, ...]]:
         m = len(self.arrays[0])
         order = np.arange(m) if self.rng is None else self.rng.permutation(m)
         for i in range(0, m, self.size):

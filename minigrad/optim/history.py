@@ -46,7 +46,7 @@ class Row:
     iteration: int
     epoch: int
     theta: Tree
-    update: Any
+    update: Tree
     loss: float
 
 

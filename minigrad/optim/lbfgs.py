@@ -21,12 +21,12 @@ class _NotFinite(Exception):
     """The loss is, so that SciPy's line search would lose its way."""
 
 
-def flat(tree: Tree) -> Any:
+def flat(tree: Tree) -> Array:
     """All numbers of ``tree``, one after another."""
     return np.concatenate([np.ravel(v).astype(np.float64) for v in flatten(tree)[0]])
 
 
-def nested_like(tree: Tree, vector: Array) -> Any:
+def nested_like(tree: Tree, vector: Array) -> Tree:
     """The numbers of ``vector`` in the structure, shapes and dtypes of ``tree``."""
     leaves, rebuild = flatten(tree)
     parts = np.split(vector, np.cumsum([np.size(v) for v in leaves])[:-1])
@@ -34,13 +34,13 @@ def nested_like(tree: Tree, vector: Array) -> Any:
 
 
 def lbfgs(
-    f: Callable[[Any], Any],
+    f: Callable[[Tree], Array],
     x0: Array,
     steps: int = 1000,
     *,
     keep: bool | None = None,
     **options: Any,
-) -> tuple[Any, History]:
+) -> tuple[Tree, History]:
     """Minimise ``f`` by the quasi-Newton method L-BFGS, as SciPy has it.
 
     R. H. Byrd, P. Lu and J. Nocedal, "A Limited Memory Algorithm for Bound Constrained
@@ -92,7 +92,7 @@ def lbfgs(
     nested = partial(nested_like, x)
     both = value_and_grad(f)
 
-    def objective(vector: Array) -> tuple[float, Any]:
+    def objective(vector: Array) -> tuple[float, Array]:
         with silently():
             loss, gradient = both(nested(vector))
         value, slope = float(np.ravel(loss)[0]), flat(gradient)
@@ -104,7 +104,7 @@ def lbfgs(
     kept = keeps(x, keep)
     before = [flat(x), math.inf]
 
-    def row(update: Any) -> None:
+    def row(update: Tree) -> None:
         number = len(history) + 1
         theta, step = (nested(before[0]), update) if kept else (None, None)
         history.rows.append(Row(number, number, theta, step, before[1]))

@@ -22,7 +22,7 @@ from minigrad.graph import Leaf
 from minigrad.optim.schedules import rate_at
 from minigrad.tensor import Tensor
 from minigrad.tree import description, flatten
-from minigrad.typing import Array, Function, Tree
+from minigrad.typing import Array, Function, Keywords, Tree
 
 State = dict[str, Any]
 
@@ -301,7 +301,7 @@ class Optimiser:
     @classmethod
     def delta(
         cls, x: Array, g: Array, state: State, *, maximize: bool = False, **options: Any
-    ) -> Any:
+    ) -> Array:
         """What is subtracted from x: the formula, of ``−g`` to climb."""
         return cls.update(x, -g if maximize else g, state, **options)
 
@@ -327,7 +327,7 @@ class Optimiser:
         groups = [_storable({k: v for k, v in g.items() if k != "params"}) for g in self.groups]
         return {**saved, "groups": groups} if any(groups) else saved
 
-    def load_state_dict(self, saved: dict[str, Any]) -> None:
+    def load_state_dict(self, saved: Keywords) -> None:
         """Continue where ``saved``, a `state_dict`, left off: bit for bit.
 
         Raises
@@ -388,7 +388,7 @@ class Optimiser:
         return f"{type(self).__name__}(<{count:,} numbers>, {', '.join(options)})"
 
 
-def _storable(options: dict[str, Any]) -> dict[str, Any]:
+def _storable(options: Keywords) -> dict[str, Any]:
     """Options that a file can hold: lists for tuples, no schedule."""
     found = {k: list(v) if isinstance(v, tuple) else v for k, v in options.items()}
     return {k: v for k, v in found.items() if not (k == "lr" and callable(v))}

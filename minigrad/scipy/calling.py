@@ -99,7 +99,7 @@ def refuse(name: str, key: str, value: Array, default: Any) -> None:
         raise TypeError(f"{name}: {key}= is not supported here; leave it out")
 
 
-def floating(value: Array) -> Any:
+def floating(value: Array) -> Array:
     """``value`` as an array of floating-point or complex numbers; whole ones become doubles.
 
     Raises

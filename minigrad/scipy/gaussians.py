@@ -15,7 +15,7 @@ from minigrad.ops.shape import arrayed
 from minigrad.scipy.calling import like
 from minigrad.scipy.filters import as_given, chosen, per_axis, turned
 from minigrad.tensor import concrete
-from minigrad.typing import Array, Axis, Sizes
+from minigrad.typing import Array, Axis, Keywords, Sizes
 
 
 def bell(sigma: Array, order: int, radius: int) -> Array:
@@ -145,7 +145,7 @@ def gaussian_laplace(
 
 
 def by_order(
-    x: Array, sigma: Array, mode: str, cval: Array, axes: Axis, order: int, options: dict[str, Any]
+    x: Array, sigma: Array, mode: str, cval: Array, axes: Axis, order: int, options: Keywords
 ) -> list[Array]:
     """`gaussian_filter` with the ``order``-th derivative along one of the ``axes`` after the other.
 

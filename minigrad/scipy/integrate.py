@@ -20,7 +20,7 @@ from minigrad.ops.shape import arrayed
 from minigrad.scipy.calling import absent, like
 from minigrad.scipy.implicit import arrays_of, tupled
 from minigrad.tree import flatten
-from minigrad.typing import Array, Function
+from minigrad.typing import Array, Function, Keywords
 
 __all__ = [
     "cumulative_trapezoid", "odeint", "quad", "simpson", "solve_ivp", "trapezoid",
@@ -31,7 +31,7 @@ __getattr__, __dir__ = absent("integrate", __all__)
 # --- integrals ---------------------------------------------------------------------------
 
 
-def integral(field: Function, options: dict[str, Any]) -> Op:
+def integral(field: Function, options: Keywords) -> Op:
     """The op of ``a, b, *parameters``: ``∫_a^b field(x, *parameters) dx``, of numbers or arrays.
 
     Its rules integrate with another such op, so that there are derivatives of every order.
@@ -229,7 +229,7 @@ def over(a: Array, b: Array) -> Array:
 
 
 def solution(
-    name: str, f: Function, y0: Array, t: Array, args: tuple[Array, ...], options: dict[str, Any]
+    name: str, f: Function, y0: Array, t: Array, args: tuple[Array, ...], options: Keywords
 ) -> Array:
     """Rows of y(t) for ``dy/dt = f(t, y, *args)``, y(t₀) = y0."""
     leaves, rebuild = flatten(list(args))
@@ -241,7 +241,7 @@ def solution(
     return solver(name, field, options)(arrayed(y0) * np.float64(1), t, *flat)
 
 
-def solver(name: str, field: Function, options: dict[str, Any]) -> Op:
+def solver(name: str, field: Function, options: Keywords) -> Op:
     """The op of ``y0, t, *parameters``: the rows of y(t) for ``dy/dt = field(t, y, *parameters)``.
 
     Its rules solve the adjoint equation with another such op, so that there are derivatives of

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from typing import Any
 
 import numpy as np
@@ -268,7 +269,7 @@ def nearest(x: Array, at: Array, side: str) -> Array:
     return np.searchsorted((x[1:] + x[:-1]) / 2, at, side=side)  # type: ignore[call-overload]
 
 
-ALIASES: dict[Any, str] = {
+ALIASES: dict[Hashable, str] = {
     "slinear": "linear",
     "zero": "previous",
     0: "previous",

@@ -130,7 +130,7 @@ BY_CURVATURE = {"newton-cg", "dogleg", "trust-ncg", "trust-krylov", "trust-exact
 WITHOUT_SLOPES = {"nelder-mead", "powell", "cobyla", "cobyqa"}
 
 
-Limit = tuple[Function, Any, Any]
+Limit = tuple[Function, Array, Array]
 """A function of x, and between what it has to be."""
 
 

@@ -239,7 +239,12 @@ def both_ways(
 
 @like(ss.filtfilt, "b a x", alone=True)
 def filtfilt(
-    b: Array, a: Array, x: Array, axis: int = -1, padtype: Any = "odd", padlen: Any = None
+    b: Array,
+    a: Array,
+    x: Array,
+    axis: int = -1,
+    padtype: str | None = "odd",
+    padlen: int | None = None,
 ) -> Array:
     """`lfilter` forward and then backward, without a shift in phase.
 
@@ -277,7 +282,7 @@ def filtfilt(
 
 @like(ss.sosfiltfilt, "sos x", alone=True)
 def sosfiltfilt(
-    sos: Array, x: Array, axis: int = -1, padtype: Any = "odd", padlen: Any = None
+    sos: Array, x: Array, axis: int = -1, padtype: str | None = "odd", padlen: int | None = None
 ) -> Array:
     """`sosfilt` forward and then backward; the parameters are those of `filtfilt`.
 

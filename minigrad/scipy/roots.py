@@ -20,11 +20,11 @@ from minigrad.typing import Array, Function
 def newton(
     func: Function,
     x0: Array,
-    fprime: Any = None,
+    fprime: Function | None = None,
     args: Any = (),
     tol: float = 1.48e-8,
     maxiter: int = 50,
-    fprime2: Any = None,
+    fprime2: Function | None = None,
     x1: Array = None,
     rtol: float = 0.0,
 ) -> Array:
@@ -230,9 +230,9 @@ toms748: Function = bracketing("toms748", "G. E. Alefeld, F. A. Potra and Y. Shi
 def root_scalar(
     f: Function,
     args: Any = (),
-    method: Any = None,
+    method: str | None = None,
     bracket: Any = None,
-    fprime: Any = None,
+    fprime: Function | None = None,
     x0: Array = None,
     x1: Array = None,
     xtol: Any = None,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import operator
+from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any
 
@@ -78,7 +79,9 @@ def savgol_filter(
 
 
 @like(ss.detrend, "data", alone=True)
-def detrend(data: Array, axis: int = -1, type: str = "linear", bp: Any = 0) -> Array:
+def detrend(
+    data: Array, axis: int = -1, type: str = "linear", bp: int | Sequence[int] = 0
+) -> Array:
     """``data`` without its mean, or without the line through it, between the places ``bp``.
 
     Derivative: the same of ``dy``, as it is a projection.
@@ -120,7 +123,7 @@ def detrend(data: Array, axis: int = -1, type: str = "linear", bp: Any = 0) -> A
 
 
 @like(ss.hilbert, "x", alone=True)
-def hilbert(x: Array, N: Any = None, axis: int = -1) -> Array:
+def hilbert(x: Array, N: int | None = None, axis: int = -1) -> Array:
     """The analytic signal ``x + i H(x)``: its transform without negative frequencies.
 
     Derivative: linear, through both transforms.

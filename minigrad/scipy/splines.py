@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import math
 import operator
+from collections.abc import Sequence
 from itertools import product
 from typing import Any
 
@@ -19,7 +20,7 @@ from minigrad.ops.record import Op
 from minigrad.ops.shape import arrayed, firm
 from minigrad.scipy.calling import floating, like
 from minigrad.scipy.filters import PADDING, as_given, chosen, framed, per_axis
-from minigrad.typing import Array, Shape, Sizes
+from minigrad.typing import Array, DType, Shape, Sizes
 
 
 def _mirrored(x: Array, order: int, mode: str) -> Array:
@@ -56,7 +57,7 @@ def spline_order(who: str, order: Any, least: int) -> int:
 
 @like(sn.spline_filter1d, "input", alone=True)
 def spline_filter1d(
-    input: Array, order: int = 3, axis: int = -1, output: Any = np.float64, mode: str = "mirror"
+    input: Array, order: int = 3, axis: int = -1, output: DType = np.float64, mode: str = "mirror"
 ) -> Array:
     """The coefficients of the B-splines of an ``order`` through values along one axis.
 
@@ -85,7 +86,7 @@ def spline_filter1d(
 
 @like(sn.spline_filter, "input", alone=True)
 def spline_filter(
-    input: Array, order: int = 3, output: Any = np.float64, mode: str = "mirror"
+    input: Array, order: int = 3, output: DType = np.float64, mode: str = "mirror"
 ) -> Array:
     """`spline_filter1d` along every axis.
 
@@ -259,7 +260,7 @@ def affine_transform(
     input: Array,
     matrix: Array,
     offset: Array = 0.0,
-    output_shape: Any = None,
+    output_shape: Sequence[int] | None = None,
     order: int = 3,
     mode: str = "constant",
     cval: float = 0.0,
@@ -378,7 +379,7 @@ def zoom(
 def rotate(
     input: Array,
     angle: Array,
-    axes: Any = (1, 0),
+    axes: Sequence[int] = (1, 0),
     reshape: bool = True,
     order: int = 3,
     mode: str = "constant",

@@ -42,7 +42,7 @@ WARNS = {ops.sigmoid: "exp(-z) may reach inf, and 1 / inf is the right 0"}
 
 
 @functools.cache
-def numpy_function(op: Op) -> tuple[str, Function | None] | None:
+def numpy_function(op: Op) -> tuple[str, Any] | None:
     """NumPy's function for ``op``, if one takes the same arguments, and what it is called."""
     if op in RENAMED:
         return RENAMED[op], None

@@ -23,9 +23,9 @@ def convolution(
     x: Array,
     weight: Array,
     bias: Array,
-    stride: Any,
-    padding: Any,
-    dilation: Any,
+    stride: Sizes,
+    padding: Sizes | str,
+    dilation: Sizes,
     groups: int,
 ) -> Array:
     """Convolution over as many axes as the kernel has, in the name of ``who``."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -18,7 +18,7 @@ def fractional_max_pool2d(
     x: Array,
     kernel_size: Sizes,
     output_size: Sizes = None,
-    output_ratio: Any = None,
+    output_ratio: float | Sequence[float] | None = None,
     return_indices: bool = False,
     *,
     rng: Random = None,
@@ -72,7 +72,7 @@ def fractional_max_pool3d(
     x: Array,
     kernel_size: Sizes,
     output_size: Sizes = None,
-    output_ratio: Any = None,
+    output_ratio: float | Sequence[float] | None = None,
     return_indices: bool = False,
     *,
     rng: Random = None,
@@ -115,8 +115,8 @@ def fractional_max_pool3d(
 
 
 def _pool(
-    n: int, x: Array, kernel: Sizes, size: Sizes, ratio: Any, return_indices: bool, rng: Random,
-    samples: Array,
+    n: int, x: Array, kernel: Sizes, size: Sizes, ratio: float | Sequence[float] | None,
+    return_indices: bool, rng: Random, samples: Array,
 ) -> Array:  # fmt: skip
     order = (1, 0) if n == 2 else (0, 1, 2)  # the order in which PyTorch draws samples
     who = f"fractional_max_pool{n}d"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,7 @@ from minigrad.errors import label
 from minigrad.nn.checks import count, counts
 from minigrad.nn.functional import pooling
 from minigrad.ops.shape import arrayed
-from minigrad.typing import Array, Shape, Sizes
+from minigrad.typing import Array, Function, Shape, Sizes
 
 # --- channels and places -----------------------------------------------------------------
 
@@ -105,7 +106,7 @@ AROUND = {"constant": "constant", "reflect": "reflect", "replicate": "edge", "ci
 """PyTorch's name of what is laid around -> NumPy's."""
 
 
-def pad(x: Array, pad: Any, mode: str = "constant", value: float = 0.0) -> Array:
+def pad(x: Array, pad: int | Sequence[int], mode: str = "constant", value: float = 0.0) -> Array:
     """``x`` with more places around, as many as ``pad`` says, the last axis first.
 
     Derivative: ``dy`` where ``x`` is, and what lies around it added where it comes from.
@@ -282,7 +283,7 @@ def corners(length: int, new: int) -> Array:
     return np.arange(new) * ((length - 1) / (new - 1) if new > 1 else 0.0)
 
 
-def shares(at: Array, length: int, kernel: Any) -> Array:
+def shares(at: Array, length: int, kernel: Function) -> Array:
     """What each new element, a column, takes of ``length`` old ones, of which it is at ``at``.
 
     Beyond the ends the first and the last count again.
