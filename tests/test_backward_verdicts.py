@@ -63,8 +63,7 @@ def test_what_is_returned_for_another_input_is_wrong(ending: str, remark: str) -
     [
         ("dx, dw", "computed and not returned: db"),
         ("dw, dx, db", "returned in another order than the inputs: dw, dx, db"),
-        ("dx, None, db", "computed and not returned: dw"),
-        ("dz @ w.T, None, db", "the gradients of w, for which None is returned"),
+        ("dz @ w.T, None, db", "not graded: the gradient of w, in whose place None is returned"),
     ],
 )
 def test_what_is_right_and_incomplete_is_noted(ending: str, note: str) -> None:
@@ -72,6 +71,64 @@ def test_what_is_right_and_incomplete_is_noted(ending: str, note: str) -> None:
                     else ENDED + ending + "\n")  # fmt: skip
     assert report.ok, report
     assert note in report.note
+
+
+JUNK = ("[x[:2, 0], x[0, :1]]", "[]", "{}", "'dw'", "print", "1j", "np.array(['w'])", "2.5", "3")
+
+
+@pytest.mark.parametrize("junk", ["None", *JUNK])
+@pytest.mark.parametrize(
+    "ending",
+    [
+        "dx, {}, db",
+        "(dx, {}, db), dout",
+        "dx, {}, db, None",
+        "db, {}, dx",
+        "{{'x': dx, 'w': {}, 'b': db}}",
+        "{{'dx': dx, 'dw': {}, 'db': db}}",
+        "{{'dx': dx, 'dweight': {}, 'db': db}}",
+        "{{'all': [dx, {}, db], 'h': h}}",
+        "__import__('types').SimpleNamespace(dx=dx, dw={}, db=db)",
+    ],
+)
+def test_what_stands_in_the_place_of_a_gradient_is_not_called_right(ending: str, junk: str) -> None:
+    report = graded(ENDED + ending.format(junk) + "\n")
+    assert not report.ok and "is right" not in report.headline, report
+
+
+@pytest.mark.parametrize("ending", ["()", "{}", "[None] * 3", "[[]]", "'done'"])
+def test_gradients_that_all_end_with_the_call_are_not_called_right(ending: str) -> None:
+    assert not graded(ENDED + ending + "\n").ok
+
+
+@pytest.mark.parametrize(
+    ("ending", "args", "told"),
+    [
+        ("dout @ w.T, x.T @ dout, {}", "w, b", "b"),
+        ("dout @ w.T, [x.T @ dout, {}]", "p", "p[1]"),
+        ("{{'dx': dout @ w.T, 'dp': [x.T @ dout, {}]}}", "p", "p[1]"),
+    ],
+)
+@pytest.mark.parametrize("how", ["", ".tolist()"], ids=["recorded", "not recorded"])
+def test_what_stands_last_is_told(ending: str, args: str, told: str, how: str) -> None:
+    source = f"""import numpy as np
+def forward(x, {args}):
+    w, b = {args}
+    return np.array((x @ w + b){how}), (x, w)
+def backward(dout, cache):
+    x, w = cache
+    return """
+    args_ = (ARGS[0], [*ARGS[1:]]) if args == "p" else ARGS
+    assert graded(source + ending.format("dout.sum(0)") + "\n", *args_).ok
+    for junk in JUNK[:4]:
+        report = graded(source + ending.format(junk) + "\n", *args_)
+        assert not report.ok and f"the gradient of {told}, in whose place" in report.note, report
+
+
+@pytest.mark.parametrize("ending", ["dx, dw, db, {}", "{}, (dx, dw, db)", "(dx, dw, db), {}"])
+@pytest.mark.parametrize("extra", ["None", "[h[0], x]", "[]", "{'h': [h], 'name': 'net'}", "x[0]"])
+def test_what_is_returned_beside_the_gradients_is_no_error(ending: str, extra: str) -> None:
+    assert graded(ENDED + ending.format(extra) + "\n").ok
 
 
 def test_a_loss_with_one_gradient_twice() -> None:

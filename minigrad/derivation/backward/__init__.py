@@ -137,7 +137,7 @@ def check_backward(
     lost = line_of_no_return(judge.collector, judge.claims) if stop is None else None
     lines += [lost] if lost is not None else []
     other = [stop[1]] if stop is not None and stop[1] is not source else []
-    left = {} if why or stop is not None else Left(judge.collector, judge.claims).unknown
+    left = {} if stop is not None else Left(judge.collector, judge.claims).unknown
     shown = [
         source,
         *other,
@@ -207,12 +207,12 @@ def order_of(line: Line, graded: list[Claim], unread: list[Claim]) -> float:
 
 def note_of(judge: Judge, runs: Runs, why: str) -> str:
     """What the reader is to know about the check itself."""
+    found = [*notes(judge.collector, judge.claims)] if runs.stopped is None else []
     if why:
-        return (
+        found.append(
             "the forward function could not be recorded, so gradients of the inputs were judged "
             f"by finite differences, and no others ({why})"
         )
-    found = [*notes(judge.collector, judge.claims)] if runs.stopped is None else []
     if runs.watch is not None and runs.watch.source.stale:
         found.append(
             f"{runs.watch.source.filename} was edited after it was imported: what was imported was "

@@ -36,8 +36,8 @@ class Collector:
         self.inputs = [t.node for _, t in runs.inputs]
         self.ungraded: list[Handed] = []
         """What is returned that nobody knows the meaning of."""
-        self.nones: list[str] = []
-        """Inputs in whose places None is returned."""
+        self.others: list[Handed] = []
+        """What is returned and is no gradient: no number, or a value of the forward pass."""
 
     def claims(self, every_pass: bool) -> list[Claim]:
         watch = self.runs.watch
@@ -47,14 +47,14 @@ class Collector:
         inputs_of = lambda value: self.inputs_named(found, value)
         known = lambda: self.named_in(found)
         self.layout = Layout(self.runs, self.flows, inputs_of, known, self.namer.denied)
-        handed = self.layout.returned(self.runs.answer)
-        handed += self.layout.listed(self.containers())
+        self.answer = self.layout.returned(self.runs.answer)
+        handed = [*self.answer, *self.layout.listed(self.containers())]
         unknown = [h for h in handed if not self.returned(found, h, len(events))]
         # A layer hands out the gradients of its parameters as attributes, and no local ones then.
         inputs = [c for c in found if self.first_of(c) in self.inputs]
         attributes = [c for c in inputs if c.path.startswith("self.") and (
             c.whole or np.shape(c.value) == np.shape(self.flows.total[c.node]))]  # fmt: skip
-        for claim in attributes or (inputs if self.runs.answer is None else ()):
+        for claim in attributes or (() if self.answer else inputs):
             if claim.order == max(c.order for c in found if c.path == claim.path):
                 claim.returned = True
         for claim in self.applied(inputs, attributes):
@@ -190,7 +190,9 @@ class Collector:
     ) -> None:
         """Give what nobody knows yet the inputs that are left: of what is returned, and kept."""
         taken = {c.node for c in found if c.returned}
-        unknown = [h for h in unknown if not self.handed_on(h.value, row, unknown)]
+        forward = [h for h in unknown if self.handed_on(h.value, row, unknown)]
+        self.others += forward
+        unknown = [h for h in unknown if h not in forward]
         self.layout.settle(row, unknown, taken)
         for h in unknown:
             if h.place is None or not self.returned(found, h, order):
@@ -301,11 +303,9 @@ class Collector:
         key, value, place, line = h.key, h.value, h.place, self.line_of(h)
         if self.layout.denies(h):
             return True
-        if value is None:
-            self.nones += [] if place is None else [self.runs.inputs[place][0]]
-            return True
         number = numbers_of(value)
         if number is None:
+            self.others.append(h)
             return True
         node = self.keyed(key, number) if place is None else self.inputs[place]
         if node is not None and node.op is not None and equal(number, np.asarray(node.ans)):
@@ -328,8 +328,11 @@ class Collector:
             claim.returned = claim.node in self.flows.total
             h.place = self.inputs.index(claim.node) if claim.node in self.inputs else None
             return True
+        if node is None and number.dtype.kind != "f":
+            self.others.append(h)
+            return True
         if node is None:
-            return bool(number.dtype.kind != "f")
+            return False
         h.place = self.inputs.index(node) if node in self.inputs else None
         if node not in self.flows.total:
             return True

@@ -82,6 +82,8 @@ def items_of(value: Any) -> list[tuple[Any, Any]] | None:
 
 def numbers_of(value: Any) -> Any:
     """An array of real numbers, of objects and of complex ones, too; None of what is none."""
+    if value is None or items_of(value) == []:
+        return None
     try:
         found = np.asarray(value)
         if found.dtype.kind == "c" and not found.imag.any():
@@ -100,10 +102,16 @@ def shape_of(value: Any) -> tuple[int, ...] | None:
 def leaves_of(value: Any, steps: Steps = ()) -> Iterator[tuple[Steps, Any]]:
     """The values in what holds others, each with how it is found: ``(0, 'W')``."""
     items = items_of(value) if len(steps) < DEEP else None
-    if items is None:
+    if not items:
         yield steps, value
     for k, v in items or ():
         yield from leaves_of(v, (*steps, k))
+
+
+def as_many(value: Any, places: list[int]) -> list[tuple[Steps, Any]]:
+    """The values in what holds others, without what is empty where there are more than inputs."""
+    found = list(leaves_of(value))
+    return found if len(found) <= len(places) else [x for x in found if items_of(x[1]) != []]
 
 
 def last_key(steps: Steps) -> str | None:
@@ -143,6 +151,8 @@ class Layout:
         """What is returned, where that is another order than that of the inputs."""
         self.arguments: dict[str, list[int]] = {}
         """The inputs that each argument holds."""
+        self.slots: dict[Any, list[int]] = {}
+        """The inputs for which what is returned stands by its place."""
         for i, path in enumerate(self.paths):
             self.arguments.setdefault(path[0], []).append(i)
 
@@ -154,9 +164,8 @@ class Layout:
             return []
         items = items_of(answer)
         if items is None:
-            first = self.groups()[:1] or [None]
-            alone = Handed(answer, place=first[0])
-            return [alone if self.fits(alone) else replace(alone, place=self.only(alone))]
+            first = Handed(answer, place=alone(next(iter(self.arguments.values()), [])))
+            return [first if self.fits(first) else replace(first, place=self.only(first))]
         answer = {k: v for k, v in items if not self.denies(Handed(v, last_key((k,)), None, (k,)))}
         if all(isinstance(k, int) for k in answer):
             return list(self.placed(answer))
@@ -192,15 +201,16 @@ class Layout:
     def placed(self, answer: dict[int, Any]) -> Iterator[Handed]:
         """What is returned in a row, each value with the input that it stands for by its place."""
         arguments = list(self.arguments.values())
-        groups = self.places([*answer.values()])
-        by_place = bool(groups)
+        rows = self.places([*answer.values()])
+        by_place = bool(rows)
+        self.slots = dict(zip(answer, rows, strict=False))
         if not by_place or not all(map(self.matched, answer.values(), arguments)):
             for places in arguments:  # the one argument that is a list
                 if len(places) > 1 and (found := self.matched(answer, places)):
                     yield from found
                     return
         for k, (i, value) in enumerate(answer.items()):
-            lists = arguments[k : k + 1] if by_place else arguments
+            lists = rows[k : k + 1] if by_place else arguments
             several = [p for p in lists if items_of(value) is not None
                        and (by_place or not isinstance(value, dict))]  # fmt: skip
             places = next((p for p in several if self.matched(value, p, sure=by_place)), [])
@@ -209,7 +219,7 @@ class Layout:
                 for h in self.matched(value, places, sure=by_place):
                     yield replace(h, steps=(i, *h.steps))
             elif items_of(value) is None or self.is_table(value):
-                yield Handed(value, place=groups[k] if by_place else None, steps=(i,))
+                yield Handed(value, place=alone(rows[k]) if by_place else None, steps=(i,))
             else:
                 yield from self.loose(value, (i,))
 
@@ -236,12 +246,14 @@ class Layout:
 
         ``sure``: that it is meant, so that the number of values is enough.
         """
-        leaves = list(leaves_of(value))
+        leaves = as_many(value, places)
         found = self.by_keys(value, places, depth) if len(places) > 1 else []
         if found or len(leaves) != len(places):
             return found
-        shapes = [self.runs.inputs[i][1].shape for i in places]
-        if not sure and [shape_of(v) for _, v in leaves] != shapes:
+        pairs = [(shape_of(v), self.runs.inputs[i][1].shape)
+                 for (_, v), i in zip(leaves, places, strict=True)]  # fmt: skip
+        known = [own == shape for own, shape in pairs if own is not None]
+        if not sure and not (known and all(known)):
             return []
         if not sure and len(places) == 1 and self.is_other(leaves[0][1], places[0]):
             return []
@@ -249,7 +261,7 @@ class Layout:
 
     def by_keys(self, value: Any, places: list[int], depth: int = 1) -> list[Handed]:
         """Each value with its input, where each has the keys of one, or of its gradient."""
-        leaves, found = list(leaves_of(value)), []
+        leaves, found = as_many(value, places), []
         if len(leaves) != len(places) or items_of(value) is None:
             return []
         for i in places:
@@ -289,30 +301,26 @@ class Layout:
                  and is_same(value, self.flows.total[n])]  # fmt: skip
         return self.named(value) or set(equal)
 
-    def places(self, answer: list[Any]) -> list[int | None]:
-        """The input that each value returned stands for by its place; empty where none can be told.
+    def places(self, answer: list[Any]) -> list[list[int]]:
+        """The inputs that each value returned stands for by its place; none where it is not told.
 
         Of fewer values than inputs, those inputs of which there is a gradient by name, where
         one value is returned for two of them; of more, none.
         """
-        groups = self.groups()
-        if len(answer) < len(groups):  # of a rate, which is an input, too, there is no gradient
-            alike = [k for k in groups if any(self.fits(Handed(v, place=k)) for v in answer)]
-            groups = alike if len(alike) == len(answer) else groups
-        if len(answer) == len(groups):
-            if self.in_order(answer, groups):
-                return groups
-            self.order = [self.named_or_of(value) for value in answer]
-            return []
-        if len(answer) > len(groups) or all_apart([self.told(value) for value in answer]):
+        every = [*self.arguments.values()]
+        fit = [p for p in every if any(self.fits(Handed(v, place=alone(p))) for v in answer)]
+        moving = [p for p in every if {*p} & {*self.free(set())}]
+        for rows in (every, fit, moving):  # of a rate, an input, too, there may be no gradient
+            if len(answer) == len(rows):
+                if self.in_order(answer, [alone(p) for p in rows]):
+                    return rows
+                self.order = [self.named_or_of(value) for value in answer]
+                return []
+        if len(answer) > len(every) or all_apart([self.told(value) for value in answer]):
             return []
         known = self.known()
-        kept = [k for k in groups if k is not None and self.inputs[k] in known]
-        return [*kept, *[None] * len(answer)][: len(answer)]
-
-    def groups(self) -> list[int | None]:
-        """Of each argument, which input it is; None for those of several arrays."""
-        return [p[0] if len(p) == 1 else None for p in self.arguments.values()]
+        kept = [p for p in every if len(p) == 1 and self.inputs[p[0]] in known]
+        return [*kept, *[[]] * len(answer)][: len(answer)]
 
     def is_other(self, value: Any, place: int) -> bool:
         """Whether it is the gradient of other inputs."""
@@ -397,6 +405,11 @@ class Layout:
         return number is not None and not any(
             close(number, x) for x in computed if np.shape(x) == number.shape
         )
+
+
+def alone(places: list[int]) -> int | None:
+    """The input that an argument is; None of several arrays."""
+    return places[0] if len(places) == 1 else None
 
 
 def is_same(value: Any, truth: Any) -> bool:

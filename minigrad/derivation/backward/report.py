@@ -87,7 +87,7 @@ class BackwardReport:
     note : str
     ungraded : list of str
         What is returned, is no input's gradient by name, key, place or value, and is of the size
-        of one that has none.
+        or in the place of one that has none.
     doubtful : set of (int, str)
         Numbered lines that hand out what is ungraded.
     aliases : dict

@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 
 from minigrad.derivation.backward.claims import Claim
 from minigrad.derivation.backward.collector import Collector
-from minigrad.derivation.backward.handed import numbers_of
+from minigrad.derivation.backward.handed import (
+    Handed,
+    Steps,
+    alike,
+    last_key,
+    numbers_of,
+)
+from minigrad.derivation.backward.naming import readings
 from minigrad.derivation.backward.report import Line
 from minigrad.derivation.backward.watch import Source, Watch
 from minigrad.derivation.diagnosis import Diagnosis
@@ -24,7 +32,7 @@ def line_of_no_return(collector: Collector, claims: list[Claim]) -> Line | None:
     None where it has others, in what its caller holds, or none.
     """
     runs, watch = collector.runs, collector.runs.watch
-    if runs.answer is not None or runs.both or watch is None or "self" in watch.final:
+    if collector.answer or runs.both or watch is None or "self" in watch.final:
         return None
     found = [c for c in claims if collector.first_of(c) in collector.inputs]
     if not found or not all(is_local(c.path, watch) for c in found):
@@ -49,10 +57,12 @@ class Left:
     def __init__(self, collector: Collector, claims: list[Claim]) -> None:
         runs, layout = collector.runs, collector.layout
         final = runs.watch.final if runs.watch is not None else {}
-        graded = {c.node for c in claims if c.returned}
-        self.inputs = [runs.inputs[i] for i in layout.free(graded)]
+        self.graded = {c.node for c in claims if c.returned}
+        free = layout.free(self.graded)
+        self.inputs = [runs.inputs[i] for i in free]
         computed = {collector.first_of(c): c.path for c in claims if is_local(c.path, runs.watch)}
-        self.lost = [computed[t.node] for _, t in self.inputs if t.node in computed]
+        self.lost = {i: computed[node] for i, node in enumerate(collector.inputs)
+                     if node in computed and i in free}  # fmt: skip
         """Gradients that are computed and not returned."""
         self.kept = [
             path for path, t in self.inputs
@@ -63,8 +73,56 @@ class Left:
         source = runs.watch.source if runs.watch is not None else None
         fits = {h.label: (source, collector.line_of(h)) for h in collector.ungraded
                 if np.size(numbers_of(h.value)) in sizes}  # fmt: skip
+        rows = [p for name, p in layout.arguments.items() if name != "self"]
+        shared = {i for p in rows if any(layout.inputs[i] in self.graded for i in p) for i in p}
+        self.due = {i for i in free if i in self.lost or i in shared or not self.graded}
+        """The inputs that a gradient of cannot be left out: it is computed, or that of a part."""
+        self.displacing: dict[str, str] = {}
+        """What is handed out in the place of a gradient, and of which."""
+        for h in (*collector.ungraded, *collector.others):
+            level, places = self.displaced(h, collector)
+            if places:
+                steps = h.steps[: level + 1]
+                whole = replace(h, steps=steps, key=last_key(steps))
+                what = "None" if h.value is None else whole.label
+                self.displacing[what] = " or ".join(runs.inputs[i][0] for i in places)
+                if h.value is not None or self.due.intersection(places):
+                    fits[whole.label] = source, collector.line_of(whole)
         self.unknown: dict[str, Place] = {**fits, **self.set_beside(collector, claims)}
         """What is handed out and may be a gradient of theirs, and its line."""
+
+    def displaced(self, h: Handed, collector: Collector) -> tuple[int, list[int]]:
+        """How deep a value stands in the place of a gradient that is missing, and of which inputs.
+
+        By its key, by its number, or between its neighbours.
+        """
+        layout, free = collector.layout, collector.layout.free(self.graded)
+        known = [x for x in collector.answer
+                 if x.place is not None and layout.inputs[x.place] in self.graded]  # fmt: skip
+        level = max((common(h.steps, x.steps) for x in known), default=0)
+        if h.place is not None or len(h.steps) <= level:
+            return level, [i for i in free if h.place in (i, None)]
+        step = h.steps[level]
+        if isinstance(step, str):
+            named = [i for i in free if any(alike(step, layout.paths[i][k]) for k in (0, -1))]
+            return level, named or [i for i in free if i in self.lost and readings(step)]
+        number = numbers_of(h.value)
+        forward = h in collector.others and number is not None and number.dtype.kind == "f"
+        if level == 0 and step in layout.slots and not forward:
+            own = layout.arguments.get("self", [])
+            return level, [i for i in free if i in layout.slots[step] and i not in own]
+        k = collector.answer.index(h)
+        row = [(x.place, i < k) for i, x in enumerate(collector.answer)
+               if x in known and x.place is not None
+               and common(h.steps, x.steps) == level]  # fmt: skip
+        before, after = ([p for p, first in row if first is side] for side in (True, False))
+        if before + after == sorted(before + after):
+            first, last = max(before, default=-1), min(after, default=len(layout.inputs))
+            inside = [i for i in free if first < i < last]
+            if before and after:
+                return level, inside
+            free = free if layout.order else inside
+        return level, [] if forward else [i for i in free if i in self.due]
 
     def set_beside(self, collector: Collector, claims: list[Claim]) -> dict[str, Place]:
         """The attributes that a backward function sets, of the size of a parameter in ``kept``."""
@@ -75,6 +133,12 @@ class Left:
                 if e.path.startswith("self.") and e.path not in known
                 and not collector.namer.denied(e.path)
                 and np.size(e.after) in sizes}  # fmt: skip
+
+
+def common(one: Steps, other: Steps) -> int:
+    """How many steps lead to both."""
+    same = [a == b for a, b in zip(one, other, strict=False)]
+    return [*same, False].index(False)
 
 
 def notes(collector: Collector, claims: list[Claim]) -> Iterator[str]:
@@ -89,8 +153,8 @@ def notes(collector: Collector, claims: list[Claim]) -> Iterator[str]:
             words += f"; it may be the gradient of {free}: return gradients by name, or say "
             words += f"names={{{collector.ungraded[0].said!r}: None}} of what is none"
         yield f"not graded: {names}, {words}"
-    if left.lost and collector.runs.answer is not None:
-        yield f"computed and not returned: {', '.join(dict.fromkeys(left.lost))}"
+    if left.lost and collector.answer:
+        yield f"computed and not returned: {', '.join(dict.fromkeys(left.lost.values()))}"
     if collector.layout.order:
         order = ", ".join(collector.layout.order)
         yield f"returned in another order than the inputs: {order}"
@@ -99,6 +163,5 @@ def notes(collector: Collector, claims: list[Claim]) -> Iterator[str]:
             f"not graded: the gradients of {', '.join(left.kept)}, as none is kept under a name "
             f"such as self.d{left.kept[0].removeprefix('self.')}"
         )
-    none = [path for path, _ in left.inputs if path in collector.nones]
-    if none:
-        yield f"not graded: the gradients of {', '.join(none)}, for which None is returned"
+    for label, paths in left.displacing.items():
+        yield f"not graded: the gradient of {paths}, in whose place {label} is returned"
