@@ -28,7 +28,9 @@ from minigrad.derivation.backward.numbers import (
     item,
     key_of,
     mapping,
+    member,
     operated,
+    passed,
     plain,
     put,
     truth,
@@ -191,14 +193,28 @@ class Compiler:
         return lambda f: "".join(text_of(p(f)) for p in parts)
 
     def _lambda(self, node: Any) -> Code:
-        defaults = [self.code(d) for d in node.args.defaults]
-        return lambda f: Own(f.own.function, None, node, f.vars, [d(f) for d in defaults])
+        return self._made(node)
+
+    def _made(self, node: Any) -> Code:
+        """A function within a function: its defaults are what they are when it is made."""
+        args = node.args
+        names = [a.arg for a in (*args.posonlyargs, *args.args)]
+        last = zip(names[len(names) - len(args.defaults) :], args.defaults, strict=True)
+        only = zip([a.arg for a in args.kwonlyargs], args.kw_defaults, strict=True)
+        defaults = {n: self.code(d) for n, d in (*last, *only) if d is not None}
+        return lambda f: Own(
+            f.own.function, None, node, f.vars, {n: d(f) for n, d in defaults.items()}
+        )
 
     def _listcomp(self, node: ast.GeneratorExp) -> Code:
         value, loops = self.code(node.elt), self._loops(node.generators)
         return lambda f: [value(g) for g in loops(f)]
 
     _generatorexp = _listcomp
+
+    def _setcomp(self, node: Any) -> Code:
+        listed = self._listcomp(node)
+        return lambda f: set(map(member, listed(f)))
 
     def _dictcomp(self, node: Any) -> Code:
         key, value, loops = self.code(node.key), self.code(node.value), self._loops(node.generators)
@@ -251,10 +267,15 @@ class Compiler:
 
             return set_name
         if isinstance(node, ast.Tuple | ast.List):
-            parts = [self._target(e) for e in node.elts]
+            parts = [self._target(getattr(e, "value", e) if isinstance(e, ast.Starred) else e)
+                     for e in node.elts]  # fmt: skip
+            rest = [i for i, e in enumerate(node.elts) if isinstance(e, ast.Starred)]
 
             def set_each(f: Frame, value: Any) -> None:
                 values = each(value)
+                for i in rest:
+                    end = len(values) - (len(parts) - 1 - i)
+                    values[i:end] = [values[i:end]]
                 if len(values) != len(parts):
                     raise Unknown("values for several variables")
                 for part, one in zip(parts, values, strict=True):
@@ -326,40 +347,49 @@ class Compiler:
         return run
 
     def _for(self, node: ast.For) -> Code:
-        over, aim, body = self.code(node.iter), self._target(node.target), node.body
-        if node.orelse:
-            return unknown(node)
+        over, aim = self.code(node.iter), self._target(node.target)
 
-        def run(f: Frame) -> Any:
-            for value in each(over(f)):
+        def passes(f: Frame) -> Iterator[None]:
+            for value in passed(over(f)):
                 aim(f, value)
-                signal = f.machine.block(body, f)
-                if signal is BREAK:
-                    return None
-                if signal is not None and signal is not CONTINUE:
-                    return signal
-            return None
+                yield
 
-        return run
+        return self._loop(node, passes)
 
     def _while(self, node: Any) -> Code:
-        test, body = self.code(node.test), node.body
+        test = self.code(node.test)
 
-        def run(f: Frame) -> Any:
+        def passes(f: Frame) -> Iterator[None]:
             while truth(test(f)):
                 f.machine.spend()
+                yield
+
+        return self._loop(node, passes)
+
+    def _loop(self, node: Any, passes: Callable[[Frame], Iterator[None]]) -> Code:
+        body, other = node.body, node.orelse
+
+        def run(f: Frame) -> Any:
+            for _ in passes(f):
                 signal = f.machine.block(body, f)
                 if signal is BREAK:
                     return None
                 if signal is not None and signal is not CONTINUE:
                     return signal
-            return None
+            return f.machine.block(other, f)
 
-        return unknown(node) if node.orelse else run
+        return run
 
     def _if(self, node: ast.If) -> Code:
         test, body, other = self.code(node.test), node.body, node.orelse
         return lambda f: f.machine.block(body if truth(test(f)) else other, f)
+
+    def _with(self, node: Any) -> Code:
+        """``with np.errstate(...):``, which changes no number."""
+        quiet = all(x.optional_vars is None and isinstance(x.context_expr, ast.Call)
+                    and ast.unparse(x.context_expr.func) in ("np.errstate", "numpy.errstate")
+                    for x in node.items)  # fmt: skip
+        return (lambda f: f.machine.block(node.body, f)) if quiet else unknown(node)
 
     def _match(self, node: Any) -> Code:
         held = self.code(node.subject)
@@ -413,10 +443,10 @@ class Compiler:
         return lambda f: CONTINUE
 
     def _functiondef(self, node: ast.FunctionDef) -> Code:
-        defaults = [self.code(d) for d in node.args.defaults]
+        made = self._made(node)
 
         def run(f: Frame) -> None:
-            f.vars[node.name] = Own(f.own.function, None, node, f.vars, [d(f) for d in defaults])
+            f.vars[node.name] = made(f)
 
         return unknown(node) if node.decorator_list else run
 

@@ -11,7 +11,7 @@ import ast
 import collections
 import math
 import types
-from collections.abc import Callable, Hashable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass
 from types import CodeType
 from typing import Any
@@ -192,7 +192,7 @@ class Machine:
 
     def bound(
         self, own: Own, wanted: ast.arguments, args: list[Any], options: dict[str, Any]
-    ) -> Iterator[tuple[str, Any]]:
+    ) -> Mapping[str, Any]:
         """The parameters with what they are given."""
         names = [a.arg for a in (*wanted.posonlyargs, *wanted.args)]
         args = args if own.held is None else [own.held, *args]
@@ -208,23 +208,19 @@ class Machine:
         if wanted.kwarg is not None:
             found[wanted.kwarg.arg] = kept
         found |= {k: v for k, v in options.items() if k not in kept}
-        for name, value in self.defaults(own, wanted, names):
-            found.setdefault(name, value)
-        if any(n not in found for n in names):
+        found = {**self.defaults(own, names), **found}
+        if any(n not in found for n in (*names, *(a.arg for a in wanted.kwonlyargs))):
             raise Unknown("an argument less")
-        return iter(found.items())
+        return found
 
-    def defaults(
-        self, own: Own, wanted: ast.arguments, names: list[str]
-    ) -> Iterator[tuple[str, Any]]:
-        if own.function is not None:
-            values = [self.copied(v) for v in own.function.__defaults__ or ()]
-            only = own.function.__kwdefaults__ or {}
-            yield from ((k, self.copied(v)) for k, v in only.items())
-        else:
-            values = own.defaults
-        if values:
-            yield from zip(names[-len(values) :], values, strict=True)
+    def defaults(self, own: Own, names: list[str]) -> Mapping[str, Any]:
+        """What parameters are that nothing is given for."""
+        if own.defaults is not None:
+            return own.defaults
+        values = own.function.__defaults__ or ()
+        found = dict(zip(names[len(names) - len(values) :], values, strict=True))
+        found |= own.function.__kwdefaults__ or {}
+        return {k: self.copied(v) for k, v in found.items()}
 
     def made(self, kind: Any, args: list[Any], options: dict[str, Any]) -> Held:
         """An object of a class of the student's."""

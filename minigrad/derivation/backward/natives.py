@@ -73,7 +73,7 @@ def _zip(*xs: Any, strict: bool = False) -> list[Any]:
 
 
 def text_of(x: Any = "") -> str:
-    if exactly(x, int, str, float):
+    if x is None or exactly(x, int, str, float):
         return str(x)
     if exactly(x, *NUMBERS):
         return str(x.item())
@@ -87,14 +87,18 @@ def _shown(form: str, *args: Any) -> str:
 
 
 def _isinstance(x: Any, kind: Any) -> bool:
-    kinds = kind if type(kind) is tuple else (kind,)
-    if not all(type(k) is Kind or getattr(k, "function", None) in PLAINLY for k in kinds):
-        raise Unknown("isinstance")
-    return any(type(x) is Held and k.kind in type.mro(x.kind) if type(k) is Kind
-               else type(x) is k.function for k in kinds)  # fmt: skip
+    own = type.mro(x.kind) if type(x) is Held else type.mro(type(x))
+    for k in kind if type(kind) is tuple else (kind,):
+        known = k.kind if type(k) is Kind else TYPED.get(getattr(k, "name", ""))
+        if known is None:
+            raise Unknown("isinstance")
+        if known in own:
+            return True
+    return False
 
 
-PLAINLY = (float, int)
+TYPED = {"float": float, "int": int, "bool": bool, "str": str, "list": list, "tuple": tuple,
+         "dict": dict, "ndarray": np.ndarray}  # fmt: skip
 
 
 WIDE: dict[str, Function] = {
@@ -165,6 +169,7 @@ def named_in(space: ModuleType, names: Any) -> dict[str, Native]:
 NUMPY = Space(named_in(np, (*tables.FUNCTIONS, *MORE)))
 NUMPY.update({k: v for k, v in tables.CONSTANTS.items() if k not in TYPES})
 NUMPY.update({"inf": np.inf, "nan": np.nan, "e": np.e})
+NUMPY["ndarray"] = Native("ndarray", np.asarray)
 NUMPY["linalg"] = Space(named_in(np.linalg, LINALG))
 NUMPY["fft"] = Space(named_in(np.fft, FFT))
 PARTS: dict[str, dict[str, Native]] = {

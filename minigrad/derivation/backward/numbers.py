@@ -8,7 +8,7 @@ from __future__ import annotations
 import ast
 import operator
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from types import FunctionType
 from typing import TYPE_CHECKING, Any
 
@@ -35,10 +35,12 @@ SCALARS = frozenset(NUMBERS)
 TYPES = tables.TYPES | {k: v for k, v in tables.CONSTANTS.items() if isinstance(v, np.dtype)}
 LONG = 100_000
 """Lists of more parts are not made."""
+NUMBERED = r"[<>=|]?[biufc]\d{1,2}|(u?int|float|complex)\d{1,3}"
+"""Types of numbers by their sizes."""
 INTO: dict[type, Callable[[Any, Any], Any]] = {
     ast.Add: operator.iadd, ast.Sub: operator.isub, ast.Mult: operator.imul,
     ast.Div: operator.itruediv, ast.FloorDiv: operator.ifloordiv, ast.Mod: operator.imod,
-    ast.MatMult: operator.imatmul, ast.Pow: operator.ipow,
+    ast.MatMult: operator.imatmul,
 }  # fmt: skip
 
 
@@ -71,11 +73,12 @@ class Own:
 
     def __init__(
         self, function: Any, held: Any = None, tree: Any = None, around: Any = None,
-        defaults: Any = (),
+        defaults: dict[str, Any] | None = None,
     ) -> None:  # fmt: skip
         self.function, self.held, self.tree = function, held, tree
         self.around: dict[str, Any] = around or {}
-        self.defaults = list(defaults)
+        self.defaults = defaults
+        """Of a function that was made by a run; others keep theirs."""
 
 
 class Kind:
@@ -138,7 +141,7 @@ def allowed(value: Any) -> Any:
     if value is None or value is ... or issubclass(kind, np.dtype):
         return value
     if kind is str:
-        if re.search(r"\d", value) and np.dtype(value).kind not in NUMERIC:  # "U99999999"
+        if re.search(r"\d", value) and not re.fullmatch(NUMBERED, value):  # "U99999999"
             raise Unknown(value)
         return value
     if kind is slice:
@@ -169,24 +172,27 @@ def wide(left: Any, right: Any, matrices: bool = False) -> None:
 def operated(op: ast.operator, left: Any, right: Any, into: bool = False) -> Any:
     kind = type(op)
     if exactly(left, list, tuple, str) and kind in (ast.Add, ast.Mult, ast.Mod):
-        return joined(kind, left, right)
+        return joined(kind, left, right, into)
+    if exactly(left, int) and exactly(right, list, tuple, str) and kind is ast.Mult:
+        return joined(kind, right, left)
     if kind not in OPERATIONS:
         raise Unknown(kind.__name__)
-    if exactly(right, list):
+    if exactly(right, list) and type(left) is np.ndarray:
         right = np.asarray(allowed(right))
     left, right = plain(left), plain(right)
     wide(left, right, kind is ast.MatMult)
-    if kind is ast.Pow:
-        tables.power(0, right) if exactly(left, int) else None
+    if into and kind is ast.Pow and type(left) is np.ndarray:
+        left **= right
+        return left
     return (INTO if into and kind in INTO else OPERATIONS)[kind](left, right)
 
 
-def joined(kind: type, left: Any, right: Any) -> Any:
-    """``a + b`` of lists and texts, ``[0] * n``, ``"W%d" % k``."""
+def joined(kind: type, left: Any, right: Any, into: bool = False) -> Any:
+    """``a + b`` of lists and texts, ``[0] * n``, ``"W%d" % k``; ``into`` a list, as ``+=`` does."""
     if kind is ast.Add and type(left) is type(right) and len(left) + len(right) < LONG:
-        return left + right
+        return INTO[kind](left, right) if into else left + right
     if kind is ast.Mult and exactly(right, int) and len(left) * right < LONG:
-        return left * right
+        return INTO[kind](left, right) if into else left * right
     text = kind is ast.Mod and exactly(left, str) and exactly(right, int, str)
     if text and re.fullmatch(r"[^%]*%[dsi][^%]*", left):
         return left % right
@@ -236,6 +242,11 @@ def each(value: Any) -> Any:
     elif kind is Held and fields_of(value.kind):
         return list(value.attrs.values())
     raise Unknown(kind.__name__)
+
+
+def passed(value: Any) -> Iterator[Any]:
+    """What the passes of a loop are for: a list may grow meanwhile."""
+    yield from value if type(value) is list else each(value)
 
 
 def member(x: Any) -> Any:

@@ -36,7 +36,7 @@ MORE = ("any all argsort atleast_2d diff isnan logaddexp nan_to_num nonzero rint
         "amax amin take_along_axis put_along_axis array_equal isclose allclose block split "
         "array_split hsplit vsplit dsplit dstack greater less equal not_equal diagflat flatnonzero "
         "fill_diagonal ix_ amin argwhere sign isfinite real imag conj conjugate angle convolve "
-        "correlate").split()  # fmt: skip
+        "correlate shape size ndim").split()  # fmt: skip
 FFT = ("fft ifft rfft irfft fft2 ifft2 rfft2 irfft2 fftn ifftn rfftn irfftn fftfreq rfftfreq "
        "fftshift ifftshift").split()  # fmt: skip
 LINALG = "cholesky det inv norm pinv slogdet solve trace eigh".split()
