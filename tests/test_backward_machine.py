@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
+import itertools
 import textwrap
+import warnings
 from typing import Any
 
 import numpy as np
@@ -11,8 +14,10 @@ import pytest
 
 from minigrad.derivation.backward.expressions import Compiler
 from minigrad.derivation.backward.machine import Machine, Start
-from minigrad.derivation.backward.natives import SIZES
-from minigrad.derivation.backward.tables import Unknown
+from minigrad.derivation.backward.natives import MORE_METHODS, NUMPY, SIZES, attribute, called
+from minigrad.derivation.backward.numbers import Native
+from minigrad.derivation.backward.room import ROOM, broadcast_size
+from minigrad.derivation.backward.tables import FFT, Unknown
 from test_backward_lines import module
 
 BODIES = """
@@ -344,6 +349,71 @@ def test_what_raises_raises(body: str) -> None:
 def test_what_it_does_not_know_it_says(body: str) -> None:
     with pytest.raises(Unknown):
         run(body)
+
+
+RNG = np.random.default_rng(0)
+A, B, V = RNG.normal(size=(3, 4)), RNG.normal(size=(4, 2)), RNG.normal(size=4)
+P = A @ A.T
+ARGUMENTS: list[tuple[Any, ...]] = [
+    (A,), (V,), (P,), (2.5,), (3,), (5,), (A, A), (V, V), (A, V), (A, B), (P, V[:3]), (A, 0),
+    (A, 1), (A, 2), (A, (2, 6)), (A, (2, 1)), (A, (5, 3, 4)), (V, (5, 4)), ((2, 3),), ((2, 3), 1.5),
+    ([A, A],), ([V, V],), ((A, A), 1), (A, 1, 0), (A, 0, 1), (V, 2), (V, [0, 2, 1]), (V, [1, 3]),
+    (A, [0, 1], 0), (A, 1, 7.0, 0), (A, [0, 1, 2], 9.0), (0, 1), (0, 1, 7), (1, 9, 2), (V, V, 7),
+    (A > 0, A, -A), (A, -1, 1), (A, A > 0), ("ij,jk->ik", A, B), ("ij->j", A), ("i,j", V, V),
+    (A, [0, 1], V, [1]), (A, ((1, 0), (0, 2))), (A, (0, 1)), ([0, 1], [0, 1, 2]), (3, 4), (V, 10),
+    (A, np.argsort(A), 1), (A, np.argsort(A), -A, 1), (P, 5.0), (V, 3), (A[None], 2), (A[None],),
+    (np.arange(5), 3), (np.array([1.0, 2.0, 3.0]), V), (V[:3], V[1:]), (V, 9, 0), (-3, 5, 1),
+]  # fmt: skip
+OPTIONS: list[dict[str, Any]] = [{}, {"axis": 0}, {"keepdims": True}, {"axes": 1}]
+FUNCTIONS = {
+    f"{where}{name}": native
+    for where, space in {"": NUMPY, "linalg.": NUMPY["linalg"], "fft.": NUMPY["fft"]}.items()
+    for name, native in space.items()
+    if type(native) is Native
+}
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_functions_of_numpy_answer_alike_and_need_no_more_room_than_is_known(name: str) -> None:
+    native, computed = FUNCTIONS[name], 0
+    sizes = SIZES.get(native.name) or ROOM.get(native.name) or broadcast_size
+    for args, options in itertools.product(ARGUMENTS, OPTIONS):
+        with np.errstate(all="ignore"), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            given, changed = copy.deepcopy(args), copy.deepcopy(args)
+            try:
+                expected = native.function(*given, **options)
+            except (TypeError, ValueError, IndexError, ArithmeticError, AttributeError):
+                continue
+            with contextlib.suppress(Unknown):
+                found = called(native, list(changed), options)
+                computed += 1
+                several = isinstance(expected, tuple | list)
+                for x, y in zip(found, expected, strict=True) if several else [(found, expected)]:
+                    if not name.startswith("empty"):
+                        np.testing.assert_array_equal(x, y)
+                    bound = sizes(*args, *options.values()) if native.name in FFT else sizes(*args)
+                    assert np.size(y) <= max(2 * bound, 1)
+                for x, y in zip(changed, given, strict=True):
+                    np.testing.assert_array_equal(x, y)
+    assert computed
+
+
+@pytest.mark.parametrize("name", sorted(MORE_METHODS))
+def test_methods_of_arrays_answer_alike(name: str) -> None:
+    computed = 0
+    for args in [(), (0,), (1,), (0, 1), (2, 0), ((2, 6),), (-1, 1), (V,), ("f4",), ((1, 0),)]:
+        for own in (A, V, P, A[:1]):
+            held, expected = own.copy(), own.copy()
+            try:
+                answer = getattr(expected, name)(*args)
+            except (TypeError, ValueError, IndexError):
+                continue
+            found = called(attribute(held, name, None), list(args), {})
+            np.testing.assert_array_equal(held, expected)
+            np.testing.assert_array_equal(found, answer)
+            computed += 1
+    assert computed
 
 
 def test_it_computes_as_python_does_and_on_copies() -> None:

@@ -141,7 +141,9 @@ def shape_size(shape: Any, *_: Any) -> float:
 def transformed(a: Any, *how: Any) -> float:
     """Of a transform: the lengths that are asked for, and there."""
     asked = [x for n in how if type(n) is not str for x in np.ravel(1 if n is None else n).tolist()]
-    return float(max(np.size(a), abs(a) if np.ndim(a) == 0 else 1) * math.prod(map(abs, asked)))
+    return float(
+        max(np.size(a), abs(a) if np.ndim(a) == 0 else 1) * math.prod(max(1, abs(x)) for x in asked)
+    )
 
 
 SIZES: dict[str, Callable[..., float]] = {
@@ -149,13 +151,14 @@ SIZES: dict[str, Callable[..., float]] = {
     "pad": lambda a, width, *_: math.prod(
         n + 2 * max(np.ravel(width).tolist(), default=0) for n in np.shape(a)),
     "kron": lambda a, b: np.size(a) * np.size(b), "vdot": lambda a, b: 1,
-    "linspace": lambda a, b, n=50, *_: n, "triu_indices": lambda n, *_: n * n,
+    "linspace": lambda a, b, n=50, *_: n * broadcast_size(a, b),
+    "triu_indices": lambda n, *_: n * n,
     "windows": lambda a, shape, *_: np.size(a) * math.prod(np.ravel(shape).tolist()),
-    "diff": lambda a, *_: np.size(a), "block": lambda a: LARGEST, "dstack": lambda a: sum(
-        map(np.size, a)),
+    "diff": lambda a, *_: np.size(a), "dstack": lambda a: sum(map(np.size, a)),
     "take": lambda a, i, *_: np.size(a) * np.size(i),
     "take_along_axis": lambda a, i, *_: np.size(a) * np.size(i),
-    "diagflat": lambda a, *_: np.size(a) ** 2,
+    "argwhere": lambda a: np.size(a) * np.ndim(a),
+    "diagflat": lambda a, k=0: (np.size(a) + abs(k)) ** 2,
     "ix_": lambda *xs: sum(map(np.size, xs)),
     **dict.fromkeys(("convolve", "correlate"), lambda a, b, *_: np.size(a) * np.size(b)),
     **dict.fromkeys(FFT, transformed),

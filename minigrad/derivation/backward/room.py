@@ -16,7 +16,7 @@ import numpy as np
 
 def broadcast_size(*those: Any) -> int:
     """Of arrays that are broadcast together."""
-    shapes = [a.shape[::-1] for a in those if type(a) is np.ndarray]
+    shapes = [np.shape(a)[::-1] for a in those if isinstance(a, np.ndarray | list | tuple)]
     return math.prod(map(max, zip_longest(*shapes, fillvalue=1)))
 
 
@@ -29,7 +29,7 @@ def broadcasts(shape: tuple[int, ...], to: tuple[int, ...]) -> bool:
 
 def steps(start: float, stop: float | None = None, step: float = 1, *_: Any) -> float:
     first, end = (0, start) if stop is None else (start, stop)
-    return abs(end - first) / abs(step) if step else math.inf
+    return 1 + abs(end - first) / abs(step) if step else math.inf
 
 
 def matmul(a: Any, b: Any) -> int:
@@ -52,11 +52,16 @@ def all_pairs(a: Any, b: Any, *_: Any) -> int:
 def einsum(subscripts: Any, *arrays: Any) -> int:
     """Of the letters behind the arrow, or else of all."""
     if type(subscripts) is not str or "." in subscripts:
-        return math.prod(map(np.size, arrays))
+        return math.prod(map(np.size, (subscripts, *arrays)))
     each = subscripts.replace(" ", "").partition("->")[0].split(",")
     sizes = {letter: n for letters, a in zip(each, arrays, strict=True)
              for letter, n in zip(letters, np.shape(a), strict=True)}  # fmt: skip
     return math.prod(sizes.get(letter, 1) for letter in subscripts.partition("->")[2] or sizes)
+
+
+def corner(a: Any, *_: Any) -> int:
+    """Of a triangle: a vector becomes a matrix of as many rows."""
+    return np.size(a) * (np.size(a) if np.ndim(a) == 1 else 1)
 
 
 def joined(arrays: Any, *_: Any) -> int:
@@ -71,15 +76,17 @@ ROOM: dict[str, Callable[..., float]] = {
     "arange": steps,
     "eye": lambda n, m=None, *_: n * (n if m is None else m),
     "identity": lambda n, *_: n * n,
-    "broadcast_to": lambda _, shape: math.prod(np.ravel(shape).tolist()),
+    "broadcast_to": lambda _, shape, *more: math.prod(np.ravel(shape).tolist()),
     "repeat": lambda a, times, *_: np.size(a) * max(np.ravel(times).tolist()),
     "tile": lambda a, times: np.size(a) * math.prod(np.ravel(times).tolist()),
     "diag": lambda a, k=0: (np.size(a) + abs(k)) ** (2 if np.ndim(a) == 1 else 1),
     "matmul": matmul, "dot": dot, "inner": dot, "outer": all_pairs, "tensordot": all_pairs,
     "ones_like": np.size, "zeros_like": np.size,
     "full_like": lambda a, _: np.size(a),
+    "triu": corner, "tril": corner,
     "einsum": einsum, "concatenate": joined, "stack": joined, "hstack": joined, "vstack": joined,
-    "column_stack": joined, "append": all_of, "insert": all_of,
+    "column_stack": joined, "append": all_of,
+    "insert": lambda a, i, *_: np.size(a) * (1 + np.size(i)),
 }  # fmt: skip
 """NumPy's functions whose answers have other shapes than their arguments broadcast together."""
 

@@ -33,7 +33,7 @@ MORE = ("any all argsort atleast_2d diff isnan logaddexp nan_to_num nonzero rint
         "cross power flipud fliplr logical_and logical_or logical_not linspace count_nonzero "
         "empty_like asfarray ascontiguousarray take triu_indices vdot kron hypot arctan arctan2 "
         "arcsin arccos float_power mod remainder fmod fabs average median nansum cumprod "
-        "amax amin take_along_axis put_along_axis array_equal isclose allclose block split "
+        "amax amin take_along_axis put_along_axis array_equal isclose allclose split "
         "array_split hsplit vsplit dsplit dstack greater less equal not_equal diagflat flatnonzero "
         "fill_diagonal ix_ amin argwhere sign isfinite real imag conj conjugate angle convolve "
         "correlate shape size ndim").split()  # fmt: skip
