@@ -10,7 +10,7 @@ from __future__ import annotations
 import ast
 import re
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -22,10 +22,16 @@ from minigrad.derivation.grading import check_derivation
 from minigrad.errors import label
 from minigrad.explain import explain
 from minigrad.explain.asked import refuse_complex
-from minigrad.graph import leaves
+from minigrad.graph import AnyNode, leaves
 from minigrad.reading.names import Names, names
 from minigrad.reading.pages import piece, quoted
 from minigrad.tensor import Tensor, wrap
+from minigrad.typing import Array
+
+if TYPE_CHECKING:
+    from minigrad.derivation.report import Row
+    from minigrad.explain.report import Explanation
+
 
 TRIES = 200
 PLANTED = {"sign": "sign", "extra_local_factor": "missing_local_factor", "wrong_node": "wrong_node"}
@@ -70,7 +76,7 @@ class Exercise:
 
     worksheet: str
     key: str
-    hand: dict[str, Any] = field(repr=False)
+    hand: dict[str, Array] = field(repr=False)
     slips: list[str]
 
     def __str__(self) -> str:
@@ -144,14 +150,14 @@ class Maker:
         self.names: Names = names([output.node])
         known = [n for n in self.names.nodes if self.names.known(n)]
         wrt = [n for n in leaves(output.node) if n in known] or known
-        self.forward: dict[str, Any] = {self.names.node[n]: self.value_at(n) for n in known}
+        self.forward: dict[str, Array] = {self.names.node[n]: self.value_at(n) for n in known}
         """The values of the forward pass, by name."""
         held = [wrap(self.value_at(n), n) for n in sorted(wrt, key=lambda n: n.seq)]
-        self.explanation: Any = explain(output, held)
+        self.explanation: Explanation = explain(output, held)
         end = self.names.of(output.node) if self.names.known(output.node) else "L"
         self.steps = [s for row in self.explanation.rows if (s := step(row, end)) is not None]
 
-    def value_at(self, node: Any) -> Any:
+    def value_at(self, node: AnyNode) -> Array:
         """What a leaf holds: an operation that uses it has it among its arguments."""
         for user in self.names.nodes:
             for i, parent in enumerate(user.parents):
@@ -161,11 +167,11 @@ class Maker:
 
     # --- the numbers ---------------------------------------------------------------------
 
-    def computed(self, formulas: dict[str, ast.expr]) -> dict[str, Any] | None:
+    def computed(self, formulas: dict[str, ast.expr]) -> dict[str, Array] | None:
         """The value of each step, from those before; None where a formula has none."""
-        found: dict[str, Any] = {}
+        found: dict[str, Array] = {}
 
-        def lookup(name: str) -> Any:
+        def lookup(name: str) -> Array:
             if name in found:
                 return found[name]
             node = self.names.find(name)
@@ -201,7 +207,7 @@ class Maker:
 
     # --- the slips -------------------------------------------------------------------------
 
-    def planted(self, count: int, rng: Any) -> Exercise | None:
+    def planted(self, count: int, rng: np.random.Generator) -> Exercise | None:
         """A worksheet in which the grader finds what was planted; else None."""
         right = self.usable()
         if len(self.steps) < count:
@@ -233,7 +239,7 @@ class Maker:
             return None
         return Exercise(self.sheet(formulas, values), self.key(done, wrong), hand, list(wrong))
 
-    def sheet(self, formulas: dict[str, ast.expr], values: dict[str, Any]) -> str:
+    def sheet(self, formulas: dict[str, ast.expr], values: dict[str, Array]) -> str:
         """The worksheet."""
         count = "a slip" if len(self.steps) == 1 else "slips"
         lines = ["# Find what is wrong", "", "The computation:", ""]
@@ -248,7 +254,7 @@ class Maker:
         lines += ["", "Which line is wrong first, and why? What should stand there?"]
         return "\n".join(lines)
 
-    def key(self, done: dict[str, Any], wrong: dict[str, Any]) -> str:
+    def key(self, done: dict[str, tuple[str, ast.expr, ast.expr]], wrong: dict[str, Row]) -> str:
         """The answers."""
         lines = ["# Key", ""]
         for key, (kind, right, formula) in done.items():
@@ -260,7 +266,7 @@ class Maker:
         return "\n".join(lines)
 
 
-def slips_of(formula: ast.expr, values: dict[str, Any]) -> list[Slip]:
+def slips_of(formula: ast.expr, values: dict[str, Array]) -> list[Slip]:
     """Slips that people make in a formula: a sign, a factor forgotten or put in, a wrong name."""
     shapes = {n: np.shape(v) for n, v in values.items()}
     double = ast.BinOp(ast.Constant(2), ast.Mult(), formula)
@@ -286,6 +292,6 @@ def step(row: Any, end: str) -> Step | None:
     return Step(quantity, text, f"d{end}/d{total[1]}") if total else None
 
 
-def shown(value: Any) -> str:
+def shown(value: Array) -> str:
     """A number as a worksheet has it."""
     return f"  = {float(value):.6g}" if np.ndim(value) == 0 else f"  {np.shape(value)}"

@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING
 
 from minigrad.reading.pages import TINTS
+
+if TYPE_CHECKING:
+    from minigrad.derivation.backward.report import BackwardReport
+    from minigrad.derivation.report import Report
+
 
 RIGHT = ("correct", "rounded")
 CREDITED = (*RIGHT, "carried", "unread")
@@ -46,7 +51,7 @@ KINDS = {
 LEVELS = (1, 2, 3)
 
 
-def hint(report: Any, level: int = 1) -> str:
+def hint(report: BackwardReport | Report, level: int = 1) -> str:
     """The first wrong step, told in stages: where, what kind of slip, the remedy.
 
     Raises

@@ -241,7 +241,7 @@ def objective(output: Any, upstream: Any) -> Any:
         return output
     arriving = dict(upstream) if isinstance(upstream, Mapping) else {output: upstream}
     alone = output is None or output.size != 1 or any(h is output for h in arriving)
-    total: Any = 0.0 if alone else output
+    total: Array = 0.0 if alone else output
     for h, g in arriving.items():
         if isinstance(h, str):
             found = names([output.node] if output is not None else []).value(h)

@@ -205,7 +205,7 @@ def entries_of(q: Quantity, size: int, rows: int) -> list[int]:
     return sorted({int(k) % size for k in np.ravel(whole[q.index])})
 
 
-def picked_entries(q: Quantity, columns: Any, wanted: Sequence[int], size: int) -> Any:
+def picked_entries(q: Quantity, columns: Array, wanted: Sequence[int], size: int) -> Array:
     whole = np.zeros((columns.size // len(wanted), size))
     whole[:, list(wanted)] = columns.reshape(-1, len(wanted))
     return np.asarray(whole.reshape(q.whole_shape)[q.index])

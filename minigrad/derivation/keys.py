@@ -141,9 +141,10 @@ class Keys:
         letters = re.sub(r"[,\s]", "", match[2] or match[3])
         known = whole._value if isinstance(whole, Tensor) else self.value_of(whole)
         usual = re.fullmatch("[i-nprs]*", letters)
-        return whole if usual or np.ndim(known) == len(letters) else None
+        fits = known is not None and np.ndim(known) == len(letters)
+        return whole if usual or fits else None
 
-    def value_of(self, node: Any) -> Any:
+    def value_of(self, node: Any) -> Array | None:
         """The value of a node; of a parameter, where it is used."""
         if getattr(node, "op", None) is not None:
             return node.ans

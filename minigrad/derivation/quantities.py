@@ -19,7 +19,7 @@ from minigrad.derivation.keys import Key
 from minigrad.derivation.values import Hand, flattenings
 from minigrad.derivation.walk import Edge, Graph, Part, shape_of, size_of
 from minigrad.graph import AnyNode
-from minigrad.typing import Array
+from minigrad.typing import Array, Index
 
 Pairs = tuple[tuple[int, int], ...]
 
@@ -59,7 +59,7 @@ class Quantity:
     hand: Array
     unit: Array
     rate: float = 0.0
-    index: Any = None
+    index: Index = None
     implied: Array = 0.0
     spacing: float = 0.0
     layout: str = "gradient"

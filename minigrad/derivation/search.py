@@ -254,7 +254,7 @@ class Search(Vocabulary):
         base = self.base.value
         return value.shape == base.shape and np.allclose(value, base, rtol=1e-9, atol=0)
 
-    def edited(self, edits: dict[Edge, Edit], sifted: bool = True) -> Any:
+    def edited(self, edits: dict[Edge, Edit], sifted: bool = True) -> Array | None:
         """The answer with changed rules; None where it is not the hand value, or has no shape."""
         try:
             if sifted and self.sieve is not None and len(edits) == 1:

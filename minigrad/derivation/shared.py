@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Container, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from minigrad.derivation.edits import scaled
 from minigrad.derivation.factors import ratio_of
@@ -39,7 +38,7 @@ class Slip:
 
 
 def places(
-    q: Quantity, truth: Any, edits: Mapping[Edge, Edit], names: Names, right: Container[AnyNode]
+    q: Quantity, truth: Array, edits: Mapping[Edge, Edit], names: Names, right: Container[AnyNode]
 ) -> Iterator[Slip]:
     """Where the slip in ``q`` may have been made, so that others follow from it.
 

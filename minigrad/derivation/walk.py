@@ -197,7 +197,7 @@ class RuleCall:
     ans: Array
     args: tuple[Array, ...]
 
-    def __call__(self, g: Array, ans: Any = None, args: Sequence[Any] | None = None) -> Array:
+    def __call__(self, g: Array, ans: Array = None, args: Sequence[Array] | None = None) -> Array:
         op: Any = self.node.op
         rule = op.rule(self.i)
         ans = self.ans if ans is None else ans

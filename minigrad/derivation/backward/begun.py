@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import warnings
 from collections.abc import Iterator
 from contextlib import suppress
@@ -32,11 +33,11 @@ def where_it_begins(search: Search) -> Slip | None:
         search.wanted, search.left = search.returned(), search.purse[0] // 2
         if search.understood(search.wanted):
             search.statements = search.to_be_tried()
-            by_node: dict[Any, Statement] = {s.node: s for s in search.statements}
-            aims: dict[Any, Aim] = {}
+            by_node: dict[ast.stmt | None, Statement] = {s.node: s for s in search.statements}
+            aims: dict[ast.stmt | None, Aim] = {}
             for event, aim in first_aims(search):
                 node, at = event.statement.node, passes_up_to(search, event)
-                if node in by_node and at <= len(search.early.get(node, ())):  # type: ignore[arg-type]
+                if node in by_node and at <= len(search.early.get(node, ())):
                     aims.setdefault(node, Aim(at - 1, event.path, aim))
             for changes in (terms, any_changes):
                 for node, aim in aims.items():

@@ -48,7 +48,7 @@ from minigrad.errors import is_user, label
 from minigrad.graph import ancestors
 from minigrad.reading.names import Scope
 from minigrad.tensor import Tensor, wrap
-from minigrad.typing import Function
+from minigrad.typing import Function, Keywords
 
 UPSTREAM = re.compile(r"d[A-Za-z_]\w*|d|g|delta\w*|.*grad\w*|upstream\w*|out_?bar|top_diff")
 HELPERS = 200
@@ -369,7 +369,7 @@ class Check:
     # --- backward ----------------------------------------------------------------------
 
     def bound(
-        self, runs: Runs, backward: Any, result: Any, args: Any, left: Mapping[str, Any]
+        self, runs: Runs, backward: Any, result: Any, args: Any, left: Keywords
     ) -> tuple[list[Any], dict[str, Any]]:
         """The arguments of the backward function.
 

@@ -288,12 +288,13 @@ class Collector:
         """The inputs of which a value is the gradient by its names."""
         final = self.runs.watch.final if self.runs.watch is not None else {}
         same = [c for c in found if c.path and held_at(c.path, final) is value]
-        nodes: list[Any] = [self.first_of(c) for c in same]
+        nodes: list[AnyNode | None] = [self.first_of(c) for c in same]
         return {n for n in nodes if n in self.inputs}
 
-    def named_in(self, found: list[Claim]) -> set[Any]:
+    def named_in(self, found: list[Claim]) -> set[AnyNode]:
         """The values of which there is a gradient by name."""
-        return {self.first_of(c) for c in found if c.path}
+        firsts = (self.first_of(c) for c in found if c.path)
+        return {n for n in firsts if n is not None}
 
     def returned(self, found: list[Claim], h: Handed, order: int) -> bool:
         """Mark what is returned, by what it is called, by its key, or by its place.
@@ -317,7 +318,7 @@ class Collector:
         alike.sort(key=lambda c: self.first_of(c) is not node)
         displaced = False
         for claim in alike[:1]:
-            first: Any = self.first_of(claim)
+            first: AnyNode | None = self.first_of(claim)
             if first is not node and {first, node} <= {*self.inputs} and node in self.flows.total:
                 truth = self.flows.total[node]
                 if not close(reshaped(number, truth), truth):  # it stands for another input

@@ -190,9 +190,9 @@ def ones(f: ast.expr, names: Sequence[str], shapes: Mapping[str, Shape]) -> Iter
             yield "wrong_node", changed(f, x, always(name(f"1 - {n}"))), words
     sizes = [n for n in names if shapes[n] == ()]
     sizes += [f"len({n})" for n in names if len(shapes[n]) == 2]
-    for x in operations(f, ast.Sub, ast.Add):
-        for n in sizes if written(x.right) == "1" else ():
-            new = changed(f, x.right, always(name(f"np.eye({n})")))
+    for side in [e.right for e in operations(f, ast.Sub, ast.Add) if written(e.right) == "1"]:
+        for n in sizes:
+            new = changed(f, side, always(name(f"np.eye({n})")))
             yield "wrong_node", new, f"1 stands everywhere, where np.eye({n}) belongs"
 
 

@@ -96,7 +96,7 @@ class Compiler:
             return lambda f: not truth(value(f))
         return lambda f: sign(plain(value(f)))
 
-    def _boolop(self, node: Any) -> Code:
+    def _boolop(self, node: ast.BoolOp) -> Code:
         sides, both = [self.code(v) for v in node.values], isinstance(node.op, ast.And)
 
         def run(f: Frame) -> Any:

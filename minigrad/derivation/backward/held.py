@@ -37,7 +37,7 @@ class Words:
 
     @classmethod
     def of(cls, tree: ast.AST) -> Words:
-        numbers: dict[str, Any] = {}
+        numbers: dict[str, ast.AST] = {}
         names = [x for x in ast.walk(tree) if isinstance(x, ast.Name)]
         read = {x.id for x in names if isinstance(x.ctx, ast.Load)}
         for x in ast.walk(tree):

@@ -16,16 +16,15 @@ from minigrad.typing import Shape
 def halves(f: ast.expr) -> Iterator[Repair]:
     """``x[:n]`` for ``x[n:]``."""
     for x in places(f, ast.Slice):
-        lower, upper = getattr(x, "lower", None), getattr(x, "upper", None)
-        if (lower is None) != (upper is None):
-            yield other_part(f, x, ast.Slice(upper, lower))
+        if (x.lower is None) != (x.upper is None):
+            yield other_part(f, x, ast.Slice(x.upper, x.lower))
 
 
 def parts(f: ast.expr, names: Sequence[str], shapes: Mapping[str, Shape]) -> Iterator[Repair]:
     """``x[:n - k]`` for ``x[k:]``, ``x[:-2]`` for ``x[1:-1]``: a part by another number."""
     whole = [*(n for n in names if shapes[n] == ()), "1"]
     for x in places(f, ast.Slice):
-        if getattr(x, "lower", None) is None and getattr(x, "upper", None) is None:
+        if x.lower is None and x.upper is None:
             continue
         for n in whole:
             for form in ("{0}:", ":{0}", "-{0}:", ":-{0}", "{0}:-{0}"):
@@ -33,7 +32,7 @@ def parts(f: ast.expr, names: Sequence[str], shapes: Mapping[str, Shape]) -> Ite
                 yield other_part(f, x, new.slice)
 
 
-def other_part(f: ast.expr, x: Any, new: ast.Slice) -> Repair:
+def other_part(f: ast.expr, x: ast.Slice, new: ast.Slice) -> Repair:
     words = f"[{written(x)}] stands where [{written(new)}] belongs"
     return "wrong_node", changed(f, x, always(new)), words
 
@@ -41,7 +40,7 @@ def other_part(f: ast.expr, x: Any, new: ast.Slice) -> Repair:
 def neighbours(f: ast.expr) -> Iterator[Repair]:
     """``(y, x + 1)`` for ``(y + 1, x)``."""
     for x in places(f, ast.Tuple):
-        bases = [re.sub(r" [+-] 1$", "", written(part)) for part in x.elts]  # type: ignore[attr-defined]
+        bases = [re.sub(r" [+-] 1$", "", written(part)) for part in x.elts]
         if 1 < len(bases) < 4 and all(map(str.isidentifier, bases)):
             for ends in itertools.product(("", " + 1", " - 1"), repeat=len(bases)):
                 new = name(", ".join(map("".join, zip(bases, ends, strict=True))))
@@ -52,7 +51,7 @@ def neighbours(f: ast.expr) -> Iterator[Repair]:
 def rows(f: ast.expr) -> Iterator[Repair]:
     """``x[:, labels]`` for ``x[np.arange(n), labels]``."""
     for x in places(f, ast.Tuple):
-        for k, column in itertools.permutations(x.elts, 2):  # type: ignore[attr-defined]
+        for k, column in itertools.permutations(x.elts, 2):
             if written(k) == ":" and isinstance(column, ast.Name | ast.Attribute):
                 new = name(f"np.arange(len({written(column)}))")
                 words = f"all rows are meant, where each has its own of {written(column)}"

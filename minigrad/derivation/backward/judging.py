@@ -468,7 +468,7 @@ class Judge:
     def scale_of(self, claim: Claim) -> int:
         return self.scale if claim.node in self.scaled else 1
 
-    def rows(self, output: Tensor, hand: dict[str, Any]) -> dict[str, Any]:
+    def rows(self, output: Tensor, hand: dict[str, Array]) -> dict[str, Row]:
         if not hand:
             return {}
         try:

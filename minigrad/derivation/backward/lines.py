@@ -43,12 +43,12 @@ Change = tuple[str, ast.stmt | None, str]
 """The kind of slip, the statement without it, and the slip in words."""
 
 
-def field_of(part: Any) -> str:
+def field_of(part: ast.stmt | None) -> str:
     """Where the expression of a statement stands: of a loop or a condition, in its first line."""
     return {ast.For: "iter", ast.If: "test", ast.While: "test"}.get(type(part), "value")
 
 
-def expression_of(part: Any) -> Any:
+def expression_of(part: ast.stmt | None) -> Any:
     """The expression of a statement; None where there is none."""
     return getattr(part, field_of(part), None)
 
@@ -68,7 +68,7 @@ class Usable:
 
 
 def change_kinds(
-    part: Any, use: Usable
+    part: ast.stmt | None, use: Usable
 ) -> tuple[Iterator[Iterator[Change]], Iterator[Iterator[Change]]]:
     """Statements that are one slip away, kind by kind: the likely kinds, and the others."""
     f, use, within = parts_of(part, use)
@@ -80,7 +80,7 @@ def change_kinds(
     return likely, map(within, other_kinds(f, use.names, use.shapes, use.functions))
 
 
-def clear_kinds(part: Any, use: Usable) -> Iterator[Iterator[Change]]:
+def clear_kinds(part: ast.stmt | None, use: Usable) -> Iterator[Iterator[Change]]:
     """The likeliest of all, which tell more than that a number is too many."""
     f, use, within = parts_of(part, use)
     yield gathered(part)
@@ -92,7 +92,7 @@ def clear_kinds(part: Any, use: Usable) -> Iterator[Iterator[Change]]:
 
 
 def parts_of(
-    part: ast.stmt, use: Usable
+    part: ast.stmt | None, use: Usable
 ) -> tuple[ast.expr, Usable, Callable[..., Iterator[Change]]]:
     """The expression of a statement, what it may use, and how changes of it are put back."""
     where, f = field_of(part), expression_of(part)
@@ -107,7 +107,9 @@ def parts_of(
     return f, use, within
 
 
-def places(part: Any, names: list[str], shapes: Mapping[str, Any]) -> list[Iterator[Change]]:
+def places(
+    part: ast.stmt | None, names: list[str], shapes: Mapping[str, Shape]
+) -> list[Iterator[Change]]:
     """Slips in where a statement writes: a factor in an index, and all others."""
     name = "target" if isinstance(part, ast.AugAssign) else "targets"
     aim: ast.expr | None = (
@@ -137,7 +139,7 @@ def steps(index: ast.expr) -> Iterator[tuple[str, ast.expr, str]]:
 
 def cuts(part: Any, slices: Collection[Any]) -> Iterator[Change]:
     """``x[s:]`` for ``x[:n - s]``: a slice for another of the function's, or two exchanged."""
-    mine: list[Any] = within_it(part, ast.Slice) if slices else []
+    mine: list[ast.Slice] = within_it(part, ast.Slice) if slices else []
     for x in mine:
         for other in slices:
             if written(other) != written(x):
@@ -182,14 +184,16 @@ def gathered(part: Any) -> Iterator[Change]:
         yield "extra_local_factor", None, "without this line"
 
 
-def taken_off(part: ast.stmt) -> Iterator[Change]:
+def taken_off(part: ast.stmt | None) -> Iterator[Change]:
     """``d[y] = 1`` for ``d[y] -= 1``."""
     if isinstance(part, ast.Assign) and isinstance(part.targets[0], ast.Subscript):
         new = ast.AugAssign(part.targets[0], ast.Sub(), part.value)
         yield "assigned", new, "it is assigned where it should be subtracted: write -="
 
 
-def in_place(part: ast.stmt, names: list[str], shapes: Mapping[str, Shape]) -> Iterator[Change]:
+def in_place(
+    part: ast.stmt | None, names: list[str], shapes: Mapping[str, Shape]
+) -> Iterator[Change]:
     """``x[mask] = 0`` for ``x[mask] *= slope``, ``x[rows] += y`` where rows repeat."""
     aim = getattr(part, "target", None) or (getattr(part, "targets", None) or [None])[0]
     if not isinstance(aim, ast.Subscript) or isinstance(aim.slice, ast.Constant):
@@ -273,7 +277,7 @@ class Plainer(ast.NodeTransformer):
         step = node.step if node.step and ast.unparse(node.step) != "1" else None
         return ast.Slice(node.lower, node.upper, step)
 
-    def visit_BinOp(self, node: ast.BinOp) -> Any:
+    def visit_BinOp(self, node: ast.BinOp) -> ast.expr:
         node = ast.BinOp(self.visit(node.left), node.op, self.visit(node.right))
         left, right = (ast.unparse(x) == "1" for x in (node.left, node.right))
         if left and isinstance(node.op, ast.Mult):

@@ -36,6 +36,7 @@ from minigrad.derivation.backward.tables import NUMERIC, Unknown, exactly
 from minigrad.derivation.backward.watch import Source, source_of
 from minigrad.errors import is_user
 from minigrad.reading.names import attributes
+from minigrad.typing import Keywords
 
 FAILURES = (Unknown, ValueError, TypeError, IndexError, KeyError, ArithmeticError, AttributeError,
             RecursionError, MemoryError)  # fmt: skip
@@ -45,6 +46,8 @@ DEEP = 40
 """Calls in calls."""
 KEYS = (str, int, float, bool)
 Hook = Callable[[ast.stmt, Frame], None]
+Swapped = Mapping[ast.stmt | None, ast.stmt | None]
+"""Statement -> what runs in its place, None for nothing."""
 
 
 @dataclass
@@ -56,7 +59,7 @@ class Start:
     options: dict[str, Any]
 
     @classmethod
-    def of(cls, function: Any, args: Any, options: Mapping[str, Any] | None = None) -> Start | None:
+    def of(cls, function: Any, args: Any, options: Keywords | None = None) -> Start | None:
         """As they are now: the call itself may change what it is given; None of large arrays."""
         own = getattr(getattr(function, "__self__", None), "__dict__", {})
         if entries_in([args, options or {}, own]) > LARGE:
@@ -84,11 +87,11 @@ class Machine:
     """
 
     def __init__(
-        self, compiler: Compiler, left: int, changed: Mapping[ast.stmt, Any] | None = None,
+        self, compiler: Compiler, left: int, changed: Swapped | None = None,
         before: Hook | None = None, after: Hook | None = None,
     ) -> None:  # fmt: skip
         self.compiler, self.left, self.before, self.after = compiler, left, before, after
-        self.changed: Mapping[ast.stmt, Any] = changed or {}
+        self.changed: Swapped = changed or {}
         self.root: Frame | None = None
         self.sources: dict[CodeType, Source] = {}
         self.depth = 0
@@ -138,7 +141,7 @@ class Machine:
 
     # --- calls --------------------------------------------------------------------------
 
-    def call(self, own: Own, args: list[Any], options: dict[str, Any]) -> Any:
+    def call(self, own: Own, args: list[Any], options: Keywords) -> Any:
         """What a function of the student's returns."""
         self.depth += 1
         if self.depth > DEEP:
@@ -160,7 +163,7 @@ class Machine:
         finally:
             self.depth -= 1
 
-    def apply(self, callee: Any, given: list[Any], named: dict[str, Any]) -> Any:
+    def apply(self, callee: Any, given: list[Any], named: Keywords) -> Any:
         """What a call of anything returns."""
         kind = type(callee)
         if kind is Native and callee.name == "map" and len(given) > 1:
@@ -191,8 +194,8 @@ class Machine:
         return own.tree
 
     def bound(
-        self, own: Own, wanted: ast.arguments, args: list[Any], options: dict[str, Any]
-    ) -> Mapping[str, Any]:
+        self, own: Own, wanted: ast.arguments, args: list[Any], options: Keywords
+    ) -> Keywords:
         """The parameters with what they are given."""
         names = [a.arg for a in (*wanted.posonlyargs, *wanted.args)]
         args = args if own.held is None else [own.held, *args]
@@ -213,7 +216,7 @@ class Machine:
             raise Unknown("an argument less")
         return found
 
-    def defaults(self, own: Own, names: list[str]) -> Mapping[str, Any]:
+    def defaults(self, own: Own, names: list[str]) -> Keywords:
         """What parameters are that nothing is given for."""
         if own.defaults is not None:
             return own.defaults
@@ -222,7 +225,7 @@ class Machine:
         found |= own.function.__kwdefaults__ or {}
         return {k: self.copied(v) for k, v in found.items()}
 
-    def made(self, kind: Any, args: list[Any], options: dict[str, Any]) -> Held:
+    def made(self, kind: Any, args: list[Any], options: Keywords) -> Held:
         """An object of a class of the student's."""
         made = Held(kind, {})
         fields = list(vars(kind).get("__dataclass_fields__", ())) or fields_of(kind)

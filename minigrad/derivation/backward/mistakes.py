@@ -140,9 +140,11 @@ def _whole(f: ast.expr) -> Iterator[Repair]:
     """A number one off in a range or an index, or another size; a loop in the other direction."""
     for part in places(f, (ast.Call, ast.Subscript)):
         called = written(part.func) if isinstance(part, ast.Call) else ""
-        inside: list[Any] = [*part.args] if called == "range" else []  # type: ignore[attr-defined]
-        if isinstance(part, ast.Subscript):
-            inside = [x for x in places(part.slice, ast.Constant) if type(x.value) is int]  # type: ignore[attr-defined]
+        inside: list[ast.expr] = []
+        if isinstance(part, ast.Call) and called == "range":
+            inside += part.args
+        elif isinstance(part, ast.Subscript):
+            inside += [x for x in places(part.slice, ast.Constant) if type(x.value) is int]
         for x in inside:
             text = written(x)
             whole = re.fullmatch(r"-?\d+", text)
@@ -180,10 +182,10 @@ def _sizes(f: ast.expr) -> Iterator[Repair]:
 
 def _negatives(f: ast.expr) -> Iterator[Repair]:
     """``np.exp(s)`` for ``np.exp(-s)``, and the other way round."""
-    for x in places(f, ast.UnaryOp):
-        if isinstance(x, ast.UnaryOp) and isinstance(x.op, ast.USub):
-            words = f"{written(x)} stands where {written(x.operand)} belongs"
-            yield "sign", changed(f, x, lambda n: n.operand), words
+    for minus in places(f, ast.UnaryOp):
+        if isinstance(minus.op, ast.USub):
+            words = f"{written(minus)} stands where {written(minus.operand)} belongs"
+            yield "sign", changed(f, minus, always(minus.operand)), words
     for x in places(f, (ast.Name, ast.Attribute, ast.Subscript, ast.Call)):
         words = f"{written(x)} stands where -{written(x)} belongs"
         yield "sign", changed(f, x, negative), words
@@ -197,11 +199,11 @@ def _negatives(f: ast.expr) -> Iterator[Repair]:
 
 def _complex(f: ast.expr) -> Iterator[Repair]:
     """``F`` for ``np.conj(F)``, ``F.imag`` for ``F.real``."""
-    for x in places(f, ast.Attribute):
-        was = x.attr  # type: ignore[attr-defined]
+    for part in places(f, ast.Attribute):
+        was = part.attr
         if was in ("real", "imag"):
             other = "imag" if was == "real" else "real"
-            new = changed(f, x, lambda n: ast.Attribute(n.value, other))  # noqa: B023
+            new = changed(f, part, always(ast.Attribute(part.value, other)))
             yield "wrong_node", new, f"{was} stands where {other} belongs"
     for x in places(f, (ast.Name, ast.Attribute, ast.Subscript, ast.Call, ast.BinOp)):
         new = changed(f, x, always(name(f"np.conj({written(x)})")))
@@ -211,7 +213,7 @@ def _complex(f: ast.expr) -> Iterator[Repair]:
 def _steps(f: ast.expr) -> Iterator[Repair]:
     """``h[t]`` for ``h[t - 1]``."""
     for x in places(f, ast.Subscript):
-        index = getattr(x, "slice", None)
+        index = x.slice
         if isinstance(index, ast.Name | ast.BinOp):
             for sign, op in (("-", ast.Sub()), ("+", ast.Add())):
                 new = changed(f, x, stepped(op))
@@ -223,11 +225,15 @@ def stepped(op: ast.operator) -> Make:
     return lambda n: ast.Subscript(n.value, shifted(n.slice, op))
 
 
-def shifted(index: Any, op: ast.operator) -> ast.expr:
+def shifted(index: ast.expr, op: ast.operator) -> ast.expr:
     """An index one step on, or back."""
-    back = isinstance(index, ast.BinOp) and isinstance(index.right, ast.Constant)
-    if back and index.right.value == 1 and type(index.op) is not type(op):
-        return index.left  # type: ignore[no-any-return]
+    if (
+        isinstance(index, ast.BinOp)
+        and type(index.op) is not type(op)
+        and isinstance(index.right, ast.Constant)
+        and index.right.value == 1
+    ):
+        return index.left
     return ast.BinOp(index, op, ast.Constant(1))
 
 
@@ -243,7 +249,9 @@ def _slopes(f: ast.expr) -> Iterator[Repair]:
                 and isinstance(getattr(x.left, "op", ast.Mult()), ast.Mult)
             ):
                 slope = name(f"1 - {s}**2")
-                new = slope if last is x.left else ast.BinOp(x.left.left, ast.Mult(), slope)  # type: ignore[attr-defined]
+                new = slope
+                if isinstance(x.left, ast.BinOp):
+                    new = ast.BinOp(x.left.left, ast.Mult(), slope)
                 words = f"{s} * (1 - {s}) stands where 1 - {s} ** 2 belongs"
                 yield "wrong_derivative", changed(f, x, always(new)), words
     for x in operations(f, ast.Pow):
@@ -272,11 +280,11 @@ AT_THE_BOUND: dict[type, ast.cmpop] = {
 
 def _sides(f: ast.expr) -> Iterator[Repair]:
     """The wrong side of a mask, or the two values of a choice exchanged."""
-    for x in places(f, ast.Subscript):
-        for kind, index, words in other_side(x.slice):  # type: ignore[attr-defined]
-            yield kind, changed(f, x, lambda n: ast.Subscript(n.value, index)), words  # noqa: B023
+    for part in places(f, ast.Subscript):
+        for kind, index, words in other_side(part.slice):
+            yield kind, changed(f, part, always(ast.Subscript(part.value, index))), words
     for x in places(f, ast.Compare):
-        op = type(x.ops[0]) if isinstance(x, ast.Compare) else ast.Gt
+        op = type(x.ops[0])
         if op in FLIPPED:
             new = changed(f, x, compared(FLIPPED[op]))
             yield "wrong_node", new, f"the other side of {written(x)} belongs there"
@@ -301,10 +309,10 @@ def _sides(f: ast.expr) -> Iterator[Repair]:
 
 def _turned_round(f: ast.expr, shapes: Mapping[str, Shape]) -> Iterator[Repair]:
     """``dout`` for ``dout[::-1]``, or the other way round: what goes through time backwards."""
-    for x in places(f, ast.Subscript):
-        if written(x.slice) == "::-1":  # type: ignore[attr-defined]
-            words = f"{written(x)} stands where {written(x.value)} belongs"  # type: ignore[attr-defined]
-            yield "order", changed(f, x, lambda n: n.value), words
+    for part in places(f, ast.Subscript):
+        if written(part.slice) == "::-1":
+            words = f"{written(part)} stands where {written(part.value)} belongs"
+            yield "order", changed(f, part, always(part.value)), words
     for x in places(f, ast.Name):
         if shapes.get(written(x), ()) != ():
             words = f"{written(x)} stands where {written(x)}[::-1] belongs"
@@ -397,10 +405,9 @@ def _exchanged(f: ast.expr) -> Iterator[Repair]:
 def _terms(f: ast.expr) -> Iterator[Repair]:
     """``dy[:, -1]`` for the sum over axis 1."""
     for x in places(f, ast.Subscript):
-        index = getattr(x, "slice", None)
-        parts = index.elts if isinstance(index, ast.Tuple) else [index]
+        parts = x.slice.elts if isinstance(x.slice, ast.Tuple) else [x.slice]
         for axis, part in enumerate(parts):
-            if re.fullmatch(r"-?\d+", written(part)):  # type: ignore[arg-type]
+            if re.fullmatch(r"-?\d+", written(part)):
                 make = lambda n, k=axis: name(f"np.sum({written(n.value)}, axis={k})")
                 words = f"{written(x)} is one term of the sum over axis {axis} alone"
                 yield "wrong_sum", changed(f, x, make), words

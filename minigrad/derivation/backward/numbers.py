@@ -25,7 +25,7 @@ from minigrad.derivation.backward.tables import (
     Unknown,
     exactly,
 )
-from minigrad.typing import Function, Variables
+from minigrad.typing import Function, Keywords, Variables
 
 if TYPE_CHECKING:
     from minigrad.derivation.backward.machine import Machine
@@ -72,8 +72,8 @@ class Own:
     """A function of the student's."""
 
     def __init__(
-        self, function: Any, held: Any = None, tree: Any = None, around: Any = None,
-        defaults: dict[str, Any] | None = None,
+        self, function: Any, held: Held | Opaque | None = None, tree: ast.FunctionDef | None = None,
+        around: Any = None, defaults: Keywords | None = None,
     ) -> None:  # fmt: skip
         self.function, self.held, self.tree = function, held, tree
         self.around: dict[str, Any] = around or {}
@@ -114,7 +114,7 @@ class Frame:
 
     __slots__ = ("machine", "own", "vars")
 
-    def __init__(self, machine: Any, own: Own) -> None:
+    def __init__(self, machine: Machine, own: Own) -> None:
         self.machine, self.own = machine, own
         self.vars: Variables = {}
 

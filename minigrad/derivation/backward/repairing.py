@@ -261,7 +261,7 @@ class Search(Suspects):
 
     def numbers_at(self, statement: Statement, k: int) -> dict[str, Any]:
         """What a statement may use, as it was the k-th time."""
-        early = self.early[statement.node][k:]  # type: ignore[index]
+        early = self.early[statement.node][k:]
         names = self.vocabulary(statement).names if early else []
         trees = {n: ast.parse(n, mode="eval").body for n in names}
         held = {n: self.read(statement.node, early[0], tree) for n, tree in trees.items()}
@@ -362,7 +362,7 @@ class Search(Suspects):
         several = type(found) is tuple and not any(isinstance(x, bytes) for x in found)
         return found in self.forward or (several and all(map(self.known_value, found)))
 
-    def settles(self, statement: Statement, change: Any) -> bool:
+    def settles(self, statement: Statement, change: Change) -> bool:
         """Whether what is called by its name is right, too, with a change; else, what led to
         it is looked at further.
         """
@@ -391,7 +391,7 @@ class Search(Suspects):
         aim = target(claim, self.flows)
         return [aim, self.flows.total[claim.node]] if claim.through else [aim]
 
-    def helps(self, statement: Statement, changed: Any) -> bool:
+    def helps(self, statement: Statement, changed: ast.stmt | None) -> bool:
         """Whether something that is made after a gradient, and is wrong, becomes right with it.
 
         What is called after a variable may be the gradient of another, and right in its use.
@@ -439,7 +439,7 @@ class Search(Suspects):
     def holds_here(self, statement: Statement, changed: ast.stmt | None) -> bool:
         """Whether all is right with another statement in the place of one."""
         try:
-            found = self.outcome(2 * self.cost + 1000, {statement.node: changed}, self.goals)  # type: ignore[dict-item]
+            found = self.outcome(2 * self.cost + 1000, {statement.node: changed}, self.goals)
         except FAILURES:
             return False
         finally:
@@ -451,7 +451,7 @@ class Search(Suspects):
 
     # --- what was found -------------------------------------------------------------------
 
-    def slip(self, statement: Statement, change: Any) -> Slip:
+    def slip(self, statement: Statement, change: Change) -> Slip:
         """A change as it is told."""
         new = change[1]
         source = self.known[statement.node][1]

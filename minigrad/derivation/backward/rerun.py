@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import itertools
-from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
+from collections.abc import Callable, Collection, Hashable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from types import CodeType
@@ -28,7 +28,7 @@ from minigrad.derivation.backward.held import (
     value_at,
 )
 from minigrad.derivation.backward.lines import Usable, expression_of, is_inexact, target
-from minigrad.derivation.backward.machine import FAILURES, Hook, Machine, Start, copied
+from minigrad.derivation.backward.machine import FAILURES, Hook, Machine, Start, Swapped, copied
 from minigrad.derivation.backward.numbers import Frame, Own
 from minigrad.derivation.backward.watch import Source, Statement, Watch
 from minigrad.derivation.formulas.grammar import written
@@ -68,7 +68,7 @@ class Goal:
 class Rerun:
     """A backward function run again and again, with something else in one statement."""
 
-    known: dict[Any, tuple[Statement, Source]]
+    known: dict[ast.stmt | None, tuple[Statement, Source]]
     """The statements that were executed, by their trees."""
 
     def __init__(
@@ -86,12 +86,12 @@ class Rerun:
         self.left = self.probes = 0
         self.purse: list[int] = [0]
         """What all searches together may still compute."""
-        self.scopes: dict[ast.stmt, Variables] = {}
+        self.scopes: dict[ast.stmt | None, Variables] = {}
         """The variables that each statement saw the last time, the first executed first."""
-        self.owners: dict[ast.stmt, Own] = {}
+        self.owners: dict[ast.stmt | None, Own] = {}
         self.marks: dict[Claim, Mark] = {}
         """When each gradient was made."""
-        self.early: dict[ast.stmt, list[dict[str, Any]]] = {}
+        self.early: dict[ast.stmt | None, list[Variables]] = {}
         """Copies of those that it saw the first times."""
         self.shifts: dict[Statement, list[Any] | None] = {}
         """What is to be added to what a statement sets; empty where nothing makes all right."""
@@ -168,12 +168,12 @@ class Rerun:
                                for v, g in zip(found, self.goals, strict=True)])  # fmt: skip
 
     def outcome(
-        self, work: int, changed: Mapping[ast.stmt, Any], goals: Sequence[Goal],
+        self, work: int, changed: Swapped, goals: Sequence[Goal],
         also: Hook | None = None,
     ) -> list[Any]:  # fmt: skip
         """What the goals are in a run; None of what is not reached."""
         noted: dict[tuple[Any, ...], Any] = {}
-        count: dict[Any, int] = {g.mark[0]: 0 for g in goals if g.mark is not None}
+        count: dict[ast.stmt | None, int] = {g.mark[0]: 0 for g in goals if g.mark is not None}
         wanted: dict[Hashable, list[Goal]] = {}
         for g in goals:
             if g.mark is not None:
@@ -196,14 +196,14 @@ class Rerun:
         held = {"return": answer, **machine.root.vars}  # type: ignore[union-attr]
         return [noted.get((g.mark, g.at)) if g.mark else value_at(g.at, held) for g in goals]
 
-    def frame(self, node: Any, variables: dict[str, Any]) -> Frame:
+    def frame(self, node: ast.stmt | None, variables: Variables) -> Frame:
         """Where a statement is computed by itself."""
         found = Frame(self.last, self.owners[node])
         found.vars = variables
         self.last.left = ONCE
         return found
 
-    def read(self, node: Any, variables: dict[str, Any], part: Any) -> Any:
+    def read(self, node: ast.stmt | None, variables: Variables, part: Any) -> Any:
         """What an expression is; None of what is no number, or not computed."""
         with suppress(*FAILURES):
             value = self.compiler.code(part)(self.frame(node, variables))
@@ -212,7 +212,7 @@ class Rerun:
 
     def vocabulary(self, statement: Statement) -> Usable:
         """What a statement may use, as the functions write it."""
-        scope = self.scopes[statement.node]  # type: ignore[index]
+        scope = self.scopes[statement.node]
         found = dict(numbers_in(scope))
         known = [self.known[statement.node][1], *self.beside]
         for source in known:
@@ -248,9 +248,11 @@ class Rerun:
                    if type(v) is np.ndarray and v.dtype.kind in "iu" and v.shape}  # fmt: skip
         return Usable(list(found), shapes, list(functions), words.slices.values(), unread, indices)
 
-    def set_by(self, statement: Statement, part: Any, k: int, paths: Sequence[str] = ()) -> Any:
+    def set_by(
+        self, statement: Statement, part: ast.stmt | None, k: int, paths: Sequence[str] = ()
+    ) -> Any:
         """What a statement, or another in its place, sets the k-th time; at ``paths`` alone."""
-        frame = self.frame(statement.node, self.early[statement.node][k].copy())  # type: ignore[index]
+        frame = self.frame(statement.node, self.early[statement.node][k].copy())
         paths = paths or statement.targets
         for base in {steps_of(path)[0] for path in paths} & frame.vars.keys():
             frame.vars[base] = copied(frame.vars[base], {})
@@ -260,7 +262,7 @@ class Rerun:
             return None
         return set_in(paths, frame.vars)
 
-    def fits(self, statement: Statement, changed: Any) -> bool:
+    def fits(self, statement: Statement, changed: ast.stmt | None) -> bool:
         """Whether a change may set the numbers that a statement is known to have to set."""
         shift = self.shifts[statement]
         if shift == [] and not isinstance(statement.node, ast.AugAssign):
@@ -268,7 +270,7 @@ class Rerun:
         if not shift or changed is None or statement not in self.exact:
             return True
         k = first_off(shift)
-        if k >= len(self.early[statement.node]):  # type: ignore[index]
+        if k >= len(self.early[statement.node]):
             return True
         was, now = (self.set_by(statement, part, k) for part in (statement.node, changed))
         return was is None or (now is not None and close(now, was + shift[k]))
@@ -279,8 +281,8 @@ class Rerun:
         """
         if changed is None:
             return "left out"
-        values = [self.computed(statement, changed, self.scopes[statement.node])]  # type: ignore[index]
-        for scope in self.early[statement.node][:-1]:  # type: ignore[index]
+        values = [self.computed(statement, changed, self.scopes[statement.node])]
+        for scope in self.early[statement.node][:-1]:
             if None not in values[-1:] and (len(values) == 1 or is_brief(values[0])):
                 values.append(self.computed(statement, changed, scope))
         if None in values:
@@ -296,8 +298,8 @@ class Rerun:
             return bytes_of(self.compiler.code(argued(changed))(frame))
         return None
 
-    def rerun(self, statement: Statement, changed: Any, after: Function) -> None:
-        swapped: Any = {} if changed is None else {statement.node: changed}
+    def rerun(self, statement: Statement, changed: ast.stmt | None, after: Function) -> None:
+        swapped: Swapped = {} if changed is None else {statement.node: changed}
         self.ran(Machine(self.compiler, 2 * ONCE, swapped, after=after))
 
     def ran(self, machine: Machine) -> Any:
@@ -330,13 +332,17 @@ class Rerun:
         return found
 
     def values(
-        self, statement: Statement, changed: Any, claims: Sequence[Claim], shift: Any = ()
+        self,
+        statement: Statement,
+        changed: ast.stmt | None,
+        claims: Sequence[Claim],
+        shift: Sequence[Any] = (),
     ) -> dict[Claim, Any]:
         """What the gradients of the function itself are with the change, each when it was made."""
         self.look_when(claims)
         made = [c for c in claims if c in self.marks]
         goals = [self.marked(c) for c in made]
-        swapped: Any = {} if changed is None and shift else {statement.node: changed}
+        swapped: Swapped = {} if changed is None and shift else {statement.node: changed}
         with np.errstate(all="ignore"):
             found = self.outcome(2 * ONCE, swapped, goals, adding(statement, shift))
         return {c: widened(reshaped(v, c.value), target(c, self.flows))

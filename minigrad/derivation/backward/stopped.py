@@ -83,7 +83,7 @@ def said(error: Exception) -> str:
 def misfit(statement: Statement, search: Search) -> str:
     """The operation whose two sides do not fit, with their shapes."""
     node = statement.node
-    read: Function = lambda part: search.read(node, search.scopes[node], part)  # type: ignore[index]
+    read: Function = lambda part: search.read(node, search.scopes[node], part)
     for part in ast.walk(node) if node is not None else ():
         if not isinstance(part, ast.BinOp):
             continue

@@ -94,15 +94,15 @@ class Suspects(Rerun):
         self.known = {s.node: (returning(s), source) for source in self.sources
                  for s in source.statements.values() if s.node is not None}  # fmt: skip
         for source in self.sources:
-            for node in ast.walk(source.tree):
-                if isinstance(node, ast.For | ast.If | ast.While):
-                    line = node.lineno + source.first - 1
-                    read = read_in(expression_of(node))
-                    self.known[node] = Statement(line, line, (), read, True, node=node), source
+            for header in ast.walk(source.tree):
+                if isinstance(header, ast.For | ast.If | ast.While):
+                    line = header.lineno + source.first - 1
+                    read = read_in(expression_of(header))
+                    self.known[header] = Statement(line, line, (), read, True, node=header), source
         found = []
         for node in self.scopes:
             told = isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
-            if node not in self.known or expression_of(node) is None or told:
+            if node is None or node not in self.known or expression_of(node) is None or told:
                 continue
             if not any(map(np.any, self.made_by(self.known[node][0], None))) and is_made(node):
                 continue

@@ -230,7 +230,7 @@ class Search:
             return None if as_named or right or free else (best, None)
         return next(iter(parts), None)
 
-    def places(self, p: Any, reader: Reader) -> Iterator[AnyNode]:
+    def places(self, p: Array, reader: Reader) -> Iterator[AnyNode]:
         """The values from which ``reader`` follows, were ``p`` the gradient of one."""
         total = self.flows.total
         for m in self.cone(reader.node) if self.left > 0 else ():

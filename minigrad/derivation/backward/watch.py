@@ -203,7 +203,7 @@ def is_same(a: CodeType, b: CodeType) -> bool:
     return a.co_code == b.co_code and a.co_names == b.co_names and plain[0] == plain[1]
 
 
-def lambda_in(tree: ast.AST, code: CodeType) -> Any:
+def lambda_in(tree: ast.AST, code: CodeType) -> ast.Lambda | None:
     """The only lambda of a statement that takes as many arguments."""
     found = [n for n in ast.walk(tree) if isinstance(n, ast.Lambda)
              and len(n.args.args) == code.co_argcount]  # fmt: skip
@@ -222,7 +222,7 @@ def _joined(a: Statement | None, b: Statement) -> Statement:
 
 def _statement(part: Any, offset: int) -> Statement:
     aims = [*part.targets] if isinstance(part, ast.Assign) else [getattr(part, "target", None)]
-    flat: list[Any] = []
+    flat: list[ast.expr] = []
     while aims:
         aim = aims.pop(0)
         if isinstance(aim, ast.Tuple | ast.List):
@@ -245,7 +245,7 @@ def _statement(part: Any, offset: int) -> Statement:
                      fresh, touches, tuple(apart), part)  # fmt: skip
 
 
-def each_of(value: Any) -> list[frozenset[str]]:
+def each_of(value: ast.expr | None) -> list[frozenset[str]]:
     """What each of several values reads: of a tuple, and of ``(f(g) for g in (a, b))``."""
     if isinstance(value, ast.Tuple | ast.List):
         return [read_in(e) for e in value.elts]
@@ -262,7 +262,7 @@ def read_in(part: ast.AST) -> frozenset[str]:
     return frozenset(path_of(n) for n in ast.walk(part) if isinstance(n, kinds))
 
 
-def path_of(part: Any) -> str:
+def path_of(part: ast.AST) -> str:
     """The variable that an expression names: ``dx`` of ``dx[i]``, ``grads['W']`` of itself."""
     if isinstance(part, ast.Attribute):
         return f"{path_of(part.value)}.{part.attr}"
@@ -275,7 +275,7 @@ def path_of(part: Any) -> str:
     return path_of(part.value) if hasattr(part, "value") and isinstance(part.value, ast.AST) else ""
 
 
-def _base(part: Any) -> str:
+def _base(part: ast.AST) -> str:
     """What an expression writes into, where it is an entry by number."""
     return path_of(part.value) if isinstance(part, ast.Subscript) else ""
 

@@ -158,7 +158,7 @@ def hand_ins(submissions: Any) -> dict[str, Any]:
     return dict(sorted(found.items()))
 
 
-def by_student(files: list[Path], folder: Path) -> dict[str, Any]:
+def by_student(files: list[Path], folder: Path) -> dict[str, Path]:
     """Files by their names, with their folders where names are not enough."""
     stems = [p.stem for p in files]
     return {

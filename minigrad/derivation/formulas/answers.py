@@ -21,9 +21,9 @@ from minigrad.derivation.formulas.constants import MULTIPLES, OWN, multiples, re
 from minigrad.derivation.formulas.given import Answer, parts_of
 from minigrad.derivation.formulas.grammar import FAILURES, names_in, number_of, written
 from minigrad.derivation.formulas.indices import as_written
-from minigrad.derivation.formulas.points import alike
+from minigrad.derivation.formulas.points import Point, alike
 from minigrad.derivation.formulas.reading import Reading
-from minigrad.derivation.formulas.repairs import explained, first_right
+from minigrad.derivation.formulas.repairs import Repair, explained, first_right
 from minigrad.derivation.formulas.variables import Tie
 from minigrad.derivation.values import read
 from minigrad.typing import Function
@@ -61,7 +61,7 @@ class Formulas(Reading):
                 found[key] = answer.given
         return found
 
-    def truth(self, answer: Answer, row: Any) -> Any:
+    def truth(self, answer: Answer, row: Row) -> Any:
         """The function that tells the truth at a point; None where nobody can."""
         if (updated := self.updated(answer.key)) is not None:
             return updated
@@ -109,8 +109,8 @@ class Formulas(Reading):
         return [dict(s) for r in sets for s in itertools.combinations(pairs[:4], r)]
 
     def holds(
-        self, tree: ast.expr, truth: Any, other: ast.expr | None = None, points: Any = None,
-        strict: bool = False,
+        self, tree: ast.expr, truth: Function, other: ast.expr | None = None,
+        points: list[Point] | None = None, strict: bool = False,
     ) -> bool:  # fmt: skip
         """Whether a formula is the truth, or another formula, at every point."""
         if points is None:
@@ -174,7 +174,7 @@ class Formulas(Reading):
         factor = row.diagnosis.factor if row.diagnosis is not None else None
         return replace(row, verdict="wrong", diagnosis=Diagnosis(kind, factor, words, (kind,)))
 
-    def follows(self, tree: ast.expr, truth: Any, other: ast.expr | None = None) -> bool:
+    def follows(self, tree: ast.expr, truth: Function, other: ast.expr | None = None) -> bool:
         """Whether a formula holds, at other data or, where nobody can move them, at these.
 
         Numbers that come from the data stand in it then, or in the graph.
@@ -226,7 +226,7 @@ class Formulas(Reading):
                 found |= related(self.names, name, constants)
         return frozenset(found)
 
-    def is_general(self, tree: ast.expr, truth: Any, other: ast.expr | None = None) -> bool:
+    def is_general(self, tree: ast.expr, truth: Function, other: ast.expr | None = None) -> bool:
         """Whether a formula that names exponents, of no whole number, holds for other ones."""
         named = set(names_in(tree))
         held = {float(n.args[i]) for (n, i), name in self.points.exponents.items() if name in named}
@@ -243,7 +243,9 @@ class Formulas(Reading):
             self.doubts.add(f"other values of {' and '.join(sorted(exponents))} were not tried")
         return unknown
 
-    def repaired(self, tree: ast.expr, truth: Any, other: ast.expr | None = None) -> Any:
+    def repaired(
+        self, tree: ast.expr, truth: Function, other: ast.expr | None = None
+    ) -> Repair | None:
         """The smallest change that makes a formula the truth, or another formula."""
         points = self.points.close if self.points.branches else None
         if not self.is_general(tree, truth, other):
@@ -261,7 +263,7 @@ class Formulas(Reading):
         work = sum(math.prod(shapes[n]) for n in names_in(tree) if n in shapes)
         return first_right(tree, names, shapes, holds, REPAIRS * FEW // (FEW + work))
 
-    def hint(self, tree: ast.expr, repair: Any) -> str:
+    def hint(self, tree: ast.expr, repair: Repair | None) -> str:
         """A slip with what is to be written, in the subscripts of the formula."""
         text = explained(tree, repair) if repair is not None else ""
         axes = getattr(tree, "axes", None)
@@ -286,7 +288,7 @@ class Formulas(Reading):
         cause = Diagnosis("formula", None, words, ("formula",))
         return replace(row, verdict=verdict, diagnosis=cause, note="")
 
-    def line_by_line(self, answer: Answer, truth: Any) -> str:
+    def line_by_line(self, answer: Answer, truth: Function) -> str:
         """The first line that does not follow from the one before; the first, from the truth."""
         for i, tree in enumerate(answer.lines):
             right = self.follows(tree, truth, answer.lines[i - 1] if i else None)

@@ -28,7 +28,7 @@ OWN = {0.0, 1.0, 2.0, 0.5}
 
 
 def multiples(
-    k: float, v: Any, shapes: Sequence[tuple[float, int]] = MULTIPLES
+    k: float, v: Array, shapes: Sequence[tuple[float, int]] = MULTIPLES
 ) -> Iterator[tuple[float, int]]:
     """As which multiples of powers of ``v`` the number ``k`` may have come about."""
     v = np.float64(v)  # whose powers overflow to infinity
@@ -114,7 +114,7 @@ def computed_by(names: Names, node: AnyNode, i: int) -> tuple[ast.expr, bool] | 
             check(part)
             if names_in(part) and np.array_equal(value_of(part, held), node.args[i]):
                 inside = {id(x) for x in ast.walk(part)}
-                numbers: Any = [x.value for x in parts
+                numbers: list[Array] = [x.value for x in parts
                                 if isinstance(x, ast.Constant) and id(x) not in inside
                                 and type(x.value) in (int, float)]  # fmt: skip
                 return part, not np.isin(node.args[i], numbers).any()

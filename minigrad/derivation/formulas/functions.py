@@ -81,7 +81,7 @@ FUNCTIONS: Functions = Functions(
 )
 
 
-def eye(n: Any) -> Any:
+def eye(n: Any) -> Array:
     """The identity matrix, of a size that fits into memory."""
     if not 0 <= n <= MOST:
         raise TooLarge(f"eye({n:g}): at most {MOST} rows")
@@ -95,14 +95,14 @@ def full(shape: Any, value: Array) -> Array:
     return np.full([int(n) for n in lengths], value)
 
 
-def arange(*ends: Any) -> Any:
+def arange(*ends: Any) -> Array:
     """Numbers one after another."""
     start, stop, step = ends if len(ends) == 3 else (*((0,) * (2 - len(ends))), *ends, 1)
     within(int((stop - start) / step))
     return np.arange(start, stop, step)
 
 
-def einsum(letters: Any, *arrays: Any) -> Any:
+def einsum(letters: str, *arrays: Array) -> Array:
     """NumPy's, of a product that fits into memory."""
     parts = str(letters).replace(" ", "").partition("->")[0].split(",")
     lengths = {c: n for p, a in zip(parts, arrays, strict=False) for c, n in zip(p, np.shape(a))}

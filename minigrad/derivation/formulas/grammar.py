@@ -300,13 +300,13 @@ class Value(ast.NodeVisitor):
             return np.float64(self.numbers(k))
         return computed(x, self.visit(x.left), self.visit(x.right))
 
-    def visit_UnaryOp(self, x: ast.UnaryOp) -> Any:
+    def visit_UnaryOp(self, x: ast.UnaryOp) -> Array:
         held = self.visit(x.operand)
         if isinstance(x.op, ast.Invert):
             return np.equal(held, 0) * 1.0
         return -held if isinstance(x.op, ast.USub) else held
 
-    def visit_Compare(self, x: ast.Compare) -> Any:
+    def visit_Compare(self, x: ast.Compare) -> Array:
         sides = [self.visit(part) for part in (x.left, *x.comparators)]
         within(made("compare", sides))
         pairs = zip(x.ops, sides, sides[1:], strict=False)
@@ -321,7 +321,7 @@ class Value(ast.NodeVisitor):
     def visit_ListComp(self, x: ast.ListComp) -> Any:
         return np.array(list(self.passes(x.elt, x.generators)))
 
-    def passes(self, part: ast.expr, loops: list[ast.comprehension]) -> Iterator[Any]:
+    def passes(self, part: ast.expr, loops: list[ast.comprehension]) -> Iterator[Array]:
         """What a part is in each pass of the loops of a comprehension."""
         if not loops:
             yield self.visit(part)
@@ -335,7 +335,7 @@ class Value(ast.NodeVisitor):
             if all(np.all(inner.visit(test)) for test in loops[0].ifs):
                 yield from inner.passes(part, loops[1:])
 
-    def visit_IfExp(self, x: ast.IfExp) -> Any:
+    def visit_IfExp(self, x: ast.IfExp) -> Array:
         return FUNCTIONS["where"](*map(self.visit, (x.test, x.body, x.orelse)))
 
     def visit_Call(self, x: ast.Call) -> Array:
@@ -353,7 +353,7 @@ class Value(ast.NodeVisitor):
             args = [args[0], tuple(args[1:])]
         return f(*args, **{KEYWORDS[k.arg]: self.index(k.value) for k in x.keywords})
 
-    def visit_Attribute(self, x: ast.Attribute) -> Any:
+    def visit_Attribute(self, x: ast.Attribute) -> Array:
         if x.attr == "T":
             with suppress(NoFormula):
                 return np.asarray(self.visit(x.value)).T
@@ -366,14 +366,14 @@ class Value(ast.NodeVisitor):
             return self.visit(x.value)
         return getattr(np.asarray(self.visit(x.value)), x.attr)
 
-    def visit_Subscript(self, x: ast.Subscript) -> Any:
+    def visit_Subscript(self, x: ast.Subscript) -> Array:
         try:
             return self.lookup(ast.unparse(x))  # a variable such as params['W']
         except NoFormula:
             held = self.visit(x.value)
         return (held if isinstance(held, tuple) else np.asarray(held))[self.index(x.slice)]
 
-    def index(self, x: Any) -> Any:
+    def index(self, x: ast.expr) -> Any:
         """What stands between brackets."""
         if isinstance(x, ast.Tuple):
             return tuple(map(self.index, x.elts))
@@ -388,7 +388,7 @@ class Value(ast.NodeVisitor):
         return found.astype(int)[()] if np.array_equal(found, found.astype(int)) else found
 
 
-def bound(target: ast.expr, entry: Any, lookup: Lookup) -> Lookup:
+def bound(target: ast.expr, entry: Array, lookup: Lookup) -> Lookup:
     """``lookup``, and what the variables of a loop are."""
     parts = target.elts if isinstance(target, ast.Tuple) else [target]
     held = dict(zip(map(ast.unparse, parts), entry if len(parts) > 1 else [entry], strict=True))

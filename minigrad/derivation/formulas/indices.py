@@ -99,7 +99,7 @@ class Rows(ast.NodeTransformer):
             return self.product(node)
         return self.generic_visit(node)
 
-    def bare(self, node: ast.expr) -> Any:
+    def bare(self, node: ast.expr) -> ast.expr:
         """A vector, or a matrix, without subscripts."""
         if isinstance(node, ast.Attribute) and node.attr == "T":
             return exchanged_places(self.bare(node.value))
@@ -133,14 +133,14 @@ def places_of(part: ast.expr) -> set[str]:
     return {x.id for x in ast.walk(part) if isinstance(x, ast.Name)} & {ALONG, ACROSS}
 
 
-def renamed(part: ast.expr, *names: str) -> Any:
+def renamed(part: ast.expr, *names: str) -> ast.expr:
     """A copy with the first name instead of the second, and further pairs."""
     new = dict(zip(names[::2], names[1::2], strict=True))
     text = re.sub("|".join(new), lambda m: new[m[0]], ast.unparse(part))
     return ast.parse(text, mode="eval").body
 
 
-def exchanged_places(part: ast.expr) -> Any:
+def exchanged_places(part: ast.expr) -> ast.expr:
     """A part transposed."""
     return renamed(part, ALONG, ACROSS, ACROSS, ALONG)
 

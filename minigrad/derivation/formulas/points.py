@@ -7,7 +7,7 @@ user has names for; at ``x = 1`` the formula without ``x`` is as good as the one
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -56,18 +56,18 @@ class Point:
 
     nodes: dict[AnyNode, AnyNode] = field(default_factory=dict)
     values: dict[AnyNode, Array] = field(default_factory=dict)
-    constants: dict[str, Any] = field(default_factory=dict)
-    moved: dict[Any, Any] = field(default_factory=dict)
-    _derivatives: dict[tuple[AnyNode, AnyNode, bool], Any] = field(default_factory=dict)
+    constants: dict[str, Array] = field(default_factory=dict)
+    moved: dict[Hashable, Array] = field(default_factory=dict)
+    _derivatives: dict[tuple[AnyNode, AnyNode, bool], Array] = field(default_factory=dict)
     _gradients: dict[AnyNode, dict[AnyNode, Array]] = field(default_factory=dict)
 
-    def derivative(self, u: AnyNode, v: AnyNode, full: bool = False) -> Any:
+    def derivative(self, u: AnyNode, v: AnyNode, full: bool = False) -> Array:
         """``du/dv``: a gradient, a diagonal, or the full Jacobian, ``u.shape + v.shape``."""
         if (u, v, full) not in self._derivatives:
             self._derivatives[u, v, full] = self._derivative(u, v, full)
         return self._derivatives[u, v, full]
 
-    def _derivative(self, u: AnyNode, v: AnyNode, full: bool) -> Any:
+    def _derivative(self, u: AnyNode, v: AnyNode, full: bool) -> Array:
         shape, size = np.shape(self.values[u]), int(np.size(self.values[u]))
         to = self.nodes[v]
         if not full:
@@ -84,7 +84,7 @@ class Point:
             self._gradients[u] = {ends[n]: np.asarray(g) for n, g in found.items()}
         return self._gradients[u]
 
-    def _pulled(self, u: AnyNode, to: AnyNode, seed: Any, v: AnyNode) -> Any:
+    def _pulled(self, u: AnyNode, to: AnyNode, seed: Array, v: AnyNode) -> Array:
         found = backward_pass([(self.nodes[u], seed)], [to]).get(to)
         return np.zeros(np.shape(self.values[v])) if found is None else np.asarray(found)
 
@@ -151,7 +151,7 @@ class Points:
         elif float(arg) not in OWN and not is_written(self.names, node, float(arg)):
             self.unread[at] = float(arg)
 
-    def _equal(self, arg: Any) -> str | None:
+    def _equal(self, arg: Array) -> str | None:
         """The variable that holds the same numbers as an array without a name."""
         for scope in self.names.scopes if np.size(arg) > SMALL else ():
             for name, x in scope.variables.items():
@@ -295,7 +295,9 @@ class Points:
             point.nodes[node], point.values[node] = leaf, new
         return point
 
-    def _enter(self, point: Point, name: str, value: Any, rng: Any, move: Move) -> None:
+    def _enter(
+        self, point: Point, name: str, value: Any, rng: np.random.Generator | None, move: Move
+    ) -> None:
         if name in point.constants or not isinstance(value, int | float | np.number | np.ndarray):
             return
         same = layout(value) if isinstance(value, np.ndarray) else name
@@ -303,7 +305,7 @@ class Points:
             point.moved[same] = value if rng is None else move(value, rng, True)
         point.constants[name] = point.moved[same]
 
-    def _constant(self, point: Point, name: str) -> Any:
+    def _constant(self, point: Point, name: str) -> Array:
         """What a variable holds at a point."""
         found = point.constants.get(name, self.names.value(name))
         if found is None:
@@ -348,20 +350,20 @@ def moved(x: Array, rng: np.random.Generator, constant: bool) -> Array:
     return y.astype(x.dtype)[()]
 
 
-def moved_a_little(x: Any, rng: Any, constant: bool) -> Any:
+def moved_a_little(x: Array, rng: np.random.Generator, constant: bool) -> Array:
     """``x`` so close by that no condition comes out in another way."""
     step = (moved(x, rng, constant) - x) * LITTLE
     return x + (step * (np.asarray(x) != 0) if constant else step)
 
 
-def turned(x: Any, rng: Any, constant: bool) -> Any:
+def turned(x: Array, rng: np.random.Generator, constant: bool) -> Array:
     """``x`` elsewhere, every other entry of a parameter with another sign."""
     y = moved(x, rng, constant)
     signs = rng.permutation(np.resize((-1.0, 1.0), np.size(y))).reshape(np.shape(y))
     return y if constant else y * signs[()]
 
 
-def is_diagonal(x: Any) -> bool:
+def is_diagonal(x: Array) -> bool:
     """Whether ``x`` is a matrix with zeros beside its diagonal, and none on it."""
     square = x.ndim == 2 and x.shape[0] == x.shape[1] > 1
     return square and np.array_equal(x != 0, np.eye(len(x), dtype=bool))
@@ -375,7 +377,7 @@ def is_symmetric(x: Array) -> bool:
     return bool(np.any(off)) and bool(np.ptp(x) > 0)
 
 
-def distributed(x: Any) -> int | None:
+def distributed(x: Array) -> int | None:
     """The axis along which the entries are probabilities, which a derivation may rely on."""
     for axis in range(x.ndim - 1, -1, -1):
         if x.shape[axis] > 1 and np.all(x >= 0) and np.allclose(x.sum(axis=axis), 1, rtol=1e-6):
@@ -393,7 +395,7 @@ def fit(a: tuple[int, ...], b: tuple[int, ...]) -> bool:
     return [n for n in a if n != 1] == [n for n in b if n != 1]
 
 
-def alike(a: Any, b: Any, rtol: float = 1e-7) -> bool:
+def alike(a: Array, b: Array, rtol: float = 1e-7) -> bool:
     """Whether two values are equal but for rounding; one number may stand for equal entries."""
     if fit(a.shape, b.shape):
         a = a.reshape(b.shape)

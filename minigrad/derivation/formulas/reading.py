@@ -50,6 +50,7 @@ from minigrad.derivation.spelling import unlatex
 from minigrad.derivation.walk import shape_of
 from minigrad.graph import AnyNode
 from minigrad.tensor import Tensor
+from minigrad.typing import Array, Shape
 
 PRIMED = re.compile(
     r"(?:(?<![^\W\d])(?<!\\)(\\?[^\W\d]\w*)|\))(?:['′]|\^(?:'|\{?\\prime\}?))(?!\s*\(\w+\)|\])"
@@ -245,7 +246,7 @@ class Reading(Variables):
         if match is None:
             return {}
         ends = self.ends(key) if not self.known(match[0].lstrip("d∂")) else []
-        lengths: Any = np.shape(self.points.data.values.get(ends[0][1], 0.0)) if ends else ()
+        lengths: Shape = np.shape(self.points.data.values.get(ends[0][1], 0.0)) if ends else ()
         known = len(lengths) == len(match[2])
         return {c: lengths[k] if known else None for k, c in enumerate(match[2])}
 
@@ -262,7 +263,7 @@ class Reading(Variables):
             for whole, base in found
         )
 
-    def truth_at_data(self, u: AnyNode | None, v: AnyNode | None, index: Any) -> Any:
+    def truth_at_data(self, u: AnyNode | None, v: AnyNode | None, index: Any) -> Array | None:
         if u is None or v is None:
             return None
         try:
@@ -271,7 +272,7 @@ class Reading(Variables):
             return None
         return found if index is None else found[index]
 
-    def truths(self, key: Any) -> list[Any]:
+    def truths(self, key: Any) -> list[Array]:
         """What is asked for, at the data."""
         if (updated := self.updated(key)) is not None:
             return [updated(self.points.data)]

@@ -7,7 +7,7 @@ import copy
 import itertools
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -20,13 +20,15 @@ Repair = tuple[str, ast.expr, str]
 """The kind of slip, the formula without it, and the slip in words."""
 
 
-def repairs(formula: ast.expr, names: Sequence[str], shapes: Mapping[str, Any]) -> Iterator[Repair]:
+def repairs(
+    formula: ast.expr, names: Sequence[str], shapes: Mapping[str, Shape]
+) -> Iterator[Repair]:
     """Formulas that are one slip away, the likeliest slips first."""
     return itertools.chain.from_iterable(by_kind(formula, names, shapes))
 
 
 def by_kind(
-    formula: ast.expr, names: Sequence[str], shapes: Mapping[str, Any]
+    formula: ast.expr, names: Sequence[str], shapes: Mapping[str, Shape]
 ) -> Iterator[Iterator[Repair]]:
     """The same, kind by kind."""
     yield from common_kinds(formula, names, shapes)
@@ -56,7 +58,10 @@ def explained(formula: ast.expr, repair: Repair) -> str:
 # --- ways to change a tree -------------------------------------------------------------
 
 
-def places(root: ast.expr, kind: type | tuple[type, ...]) -> list[ast.AST]:
+Part = TypeVar("Part", bound=ast.AST)
+
+
+def places(root: ast.AST, kind: type[Part] | tuple[type[Part], ...]) -> list[Part]:
     return [x for x in ast.walk(root) if isinstance(x, kind)]
 
 
@@ -86,7 +91,7 @@ def negative(x: ast.expr) -> ast.expr:
     return ast.UnaryOp(ast.USub(), x)
 
 
-def binary(left: Any, op: Any, right: Any) -> ast.BinOp:
+def binary(left: ast.expr, op: ast.operator, right: ast.expr) -> ast.BinOp:
     return ast.BinOp(left, op, right)
 
 
@@ -113,15 +118,11 @@ def also(op: ast.operator, k: ast.expr) -> Make:
 
 
 def operations(f: ast.expr, *kinds: type[ast.operator]) -> Iterator[ast.BinOp]:
-    for x in places(f, ast.BinOp):
-        if isinstance(x, ast.BinOp) and (not kinds or isinstance(x.op, kinds)):
-            yield x
+    yield from (x for x in places(f, ast.BinOp) if not kinds or isinstance(x.op, kinds))
 
 
 def calls(f: ast.expr) -> Iterator[ast.Call]:
-    for x in places(f, ast.Call):
-        if isinstance(x, ast.Call):
-            yield x
+    yield from places(f, ast.Call)
 
 
 def _without(f: ast.expr) -> Iterator[Repair]:
@@ -188,14 +189,15 @@ def signs(f: ast.expr) -> Iterator[Repair]:
 
 
 def _numbers(f: ast.expr) -> Iterator[Repair]:
-    for x in [side for c in places(f, ast.Compare) for side in (c.left, *c.comparators)]:  # type: ignore[attr-defined]
+    for x in [side for c in places(f, ast.Compare) for side in (c.left, *c.comparators)]:
         if re.fullmatch(r"-?\d*\.?\d+", written(x)) and float(written(x)):
             words = f"{written(x)} stands where 0 belongs"
             yield "factor", changed(f, x, always(ast.Constant(0))), words
     for x in places(f, ast.Constant):
-        value = getattr(x, "value", None)
-        near = (value + 1.0, value - 1.0) if type(value) in (int, float) else ()  # type: ignore[operator]
-        for k in dict.fromkeys((*NUMBERS, *near)) if near else ():
+        value = x.value
+        if not isinstance(value, int | float) or isinstance(value, bool):
+            continue
+        for k in dict.fromkeys((*NUMBERS, value + 1.0, value - 1.0)):
             if k != value:
                 right = int(k) if k.is_integer() else k
                 words = f"{value:g} stands where {right:g} belongs"
@@ -218,8 +220,7 @@ def _complements(f: ast.expr) -> Iterator[Repair]:
 def _letters(f: ast.expr) -> Iterator[Repair]:
     """``p_i`` for ``p_j``, which are ``p[:, None]`` and ``p[None, :]``."""
     for x in places(f, ast.Subscript):
-        index = getattr(x, "slice", None)
-        parts = index.elts if isinstance(index, ast.Tuple) else []
+        parts = x.slice.elts if isinstance(x.slice, ast.Tuple) else []
         if len(parts) == 2 and sorted(map(written, parts)) == [":", "None"]:
             new = changed(f, x, turned)
             yield "wrong_node", new, f"{written(x)} stands where {written(turned(x))} belongs"
@@ -272,10 +273,9 @@ TURNED: dict[type, ast.cmpop] = {ast.Gt: ast.Lt(), ast.GtE: ast.LtE(), ast.Lt: a
 
 def _branches(f: ast.expr) -> Iterator[Repair]:
     """The other side of a condition."""
-    for x in ast.walk(f):
-        ops = x.ops if isinstance(x, ast.Compare) else []
-        if len(ops) == 1 and type(ops[0]) in TURNED:
-            new = ast.Compare(x.left, [TURNED[type(ops[0])]], x.comparators)  # type: ignore[attr-defined]
+    for x in places(f, ast.Compare):
+        if len(x.ops) == 1 and type(x.ops[0]) in TURNED:
+            new = ast.Compare(x.left, [TURNED[type(x.ops[0])]], x.comparators)
             yield (
                 "sign",
                 changed(f, x, always(new)),
@@ -305,7 +305,7 @@ def other_names(
 ) -> Iterator[Repair]:
     """A name where another belongs, of its shape or of any other."""
     for x in places(f, ast.Name):
-        mine = getattr(x, "id", "")
+        mine = x.id
         for other in names if mine in names_in(f) else ():
             if other != mine and (shapes.get(other) == shapes.get(mine)) is alike:
                 new = changed(f, x, always(name(other)))
@@ -371,7 +371,7 @@ def factors(f: ast.expr, names: Sequence[str]) -> Iterator[Repair]:
     spots: list[ast.expr] = [f]
     for x in operations(f, ast.Add, ast.Sub):
         spots += [x.left, x.right]
-    spots += [e for x in places(f, ast.Tuple) if x is f for e in x.elts]  # type: ignore[attr-defined]
+    spots += [e for x in places(f, ast.Tuple) if x is f for e in x.elts]
     ways: tuple[tuple[ast.operator, str], ...] = (
         (ast.Mult(), "factor"),
         (ast.Div(), "division by"),
@@ -393,7 +393,7 @@ KINDS = (_without, signs, _numbers, _complements, _letters, powers, _functions, 
 def first_right(
     formula: ast.expr,
     names: Sequence[str],
-    shapes: Mapping[str, Any],
+    shapes: Mapping[str, Shape],
     holds: Callable[[ast.expr], bool],
     most: int,
 ) -> Repair | None:

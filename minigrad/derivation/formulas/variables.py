@@ -114,7 +114,7 @@ class Variables:
         except FAILURES:
             return None
 
-    def lookup(self, name: str, point: Point) -> Any:
+    def lookup(self, name: str, point: Point) -> Array:
         """What a name in a formula is at a point.
 
         Raises
@@ -131,7 +131,7 @@ class Variables:
             raise NoFormula(f"no variable is called {name!r}{hint}")
         return found
 
-    def find(self, name: str, point: Point) -> Any:
+    def find(self, name: str, point: Point) -> Array | None:
         """What a name is at a point; None where it is nothing."""
         name = unicodedata.normalize("NFKC", name)
         node = self.names.find(name)
@@ -213,7 +213,7 @@ class Variables:
             self.aliases[name] = self.origin(self.held(name))
         return self.aliases[name]
 
-    def origin(self, held: Any) -> Alias | None:
+    def origin(self, held: Array) -> Alias | None:
         if any(a is held for n in self.points.nodes for a in n.args):
             return None  # a constant of the graph that stays what it is, a mask say
         for slopes in (False, True) if is_computed(held) else ():
@@ -226,7 +226,7 @@ class Variables:
         """The values of all nodes, or the derivatives by them."""
         return point.gradients(self.output.node) if slopes else point.values
 
-    def beside_graph(self, name: str) -> Any:
+    def beside_graph(self, name: str) -> Array | None:
         """The number that a variable holds which the graph does not have; else None."""
         inside = name in self.points.data.constants or self.names.find(name) is not None
         held = None if inside else self.held(name)
@@ -273,8 +273,8 @@ class Variables:
                 return point.derivative(u, v)
         return None
 
-    def value(self, tree: ast.expr, point: Point, tied: Mapping[float, Tie] | None = None) -> Any:
-        def number(x: float) -> Any:
+    def value(self, tree: ast.expr, point: Point, tied: Mapping[float, Tie] | None = None) -> Array:
+        def number(x: float) -> Array:
             if not tied or x not in tied:
                 return x
             times, name, power = tied[x]
@@ -295,7 +295,7 @@ def spelled_out(name: str) -> str:
     return re.sub("^eps(?![a-z])", "epsilon", plain)
 
 
-def is_computed(x: Any) -> bool:
+def is_computed(x: Array | None) -> bool:
     """Whether a number, or an array, has more digits than people write."""
     if isinstance(x, np.ndarray) and x.size > 2:
         return bool(x.dtype.kind == "f")
@@ -304,7 +304,7 @@ def is_computed(x: Any) -> bool:
     return any(len(repr(float(v))) > PRINTED for v in np.ravel(x))
 
 
-def times(x: Any, value: Any) -> float | None:
+def times(x: Array, value: Array) -> float | None:
     """How many times ``value`` an array is, where that is a whole number, or 1 over one."""
     if shape_of(x) != shape_of(value) or type(value) is tuple or not np.any(x):
         return None

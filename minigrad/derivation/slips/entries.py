@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -14,6 +14,10 @@ from minigrad.derivation.search import Search
 from minigrad.derivation.slips.registry import Found, slip
 from minigrad.derivation.walk import Edge, RuleCall, shape_of
 from minigrad.typing import Array
+
+if TYPE_CHECKING:
+    from minigrad.graph import AnyNode
+
 
 MANY = 1_000
 """Entries of larger arrays are not looked for at other places."""
@@ -29,7 +33,7 @@ RARE = 0.6
 def assigned(s: Search) -> Found:
     """``dC[ix] = g`` for ``dC[ix] += g``."""
     picks = [e for e in s.edges if e[0].op is GETITEM and e[1] == 0]
-    groups: dict[Any, list[Edge]] = {}
+    groups: dict[AnyNode | None, list[Edge]] = {}
     for node, i in picks:
         groups.setdefault(node.parents[i], []).append((node, i))
     for group in [*([e] for e in picks), *(g for g in groups.values() if len(g) > 1)]:
@@ -100,7 +104,7 @@ def pattern(s: Search) -> str:
     return f"only {where}: {what_is_there(s, wrong)}" if where else ""
 
 
-def places(s: Search, wrong: Any) -> Iterator[str]:
+def places(s: Search, wrong: Array) -> Iterator[str]:
     """The ways to say where ``wrong`` is true."""
     if np.sum(wrong) == 1:
         k = tuple(int(i) for i in np.argwhere(wrong)[0])

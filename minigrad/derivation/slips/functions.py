@@ -135,7 +135,7 @@ def usual_slopes(s: Search) -> Found:
                     yield value, wrong.format(**names), right.format(**names)
 
 
-def function_of(node: AnyNode, i: int) -> Any:
+def function_of(node: AnyNode, i: int) -> Op | None:
     """The op; ReLU for a maximum with 0."""
     others = [a for k, a in enumerate(node.args) if k != i]
     relu = node.op is ops.maximum and len(others) == 1 and not np.any(others[0])
@@ -182,7 +182,7 @@ def wrong_bases(s: Search, node: AnyNode) -> Iterator[tuple[str, str, Array]]:
         yield wrong, f"{p:g} * {raised(name, p - 1)}", d
 
 
-def wrong_exponents(s: Search, node: AnyNode) -> Iterator[tuple[str, str, Any]]:
+def wrong_exponents(s: Search, node: AnyNode) -> Iterator[tuple[str, str, Array]]:
     """The same for its slope by the exponent."""
     x, p = node.args
     name, up = s.operand(node, 0), s.operand(node, 1)
@@ -307,7 +307,7 @@ def all_share(s: Search) -> Found:
 def received_by(op: Any) -> Edit:
     """The rule of the other extreme."""
 
-    def edit(g: Any, call: RuleCall) -> Any:
+    def edit(g: Array, call: RuleCall) -> Array:
         x, kwargs = call.args[0], call.node.kwargs
         return op.rule(0)(g, op.forward(x, **kwargs), x, **kwargs)
 
@@ -392,7 +392,7 @@ def one_copy(s: Search) -> Found:
             yield s.edited({(node, i): scaled(mask)}), s.describe(node), which
 
 
-def diagonal_alone(g: Array, call: RuleCall) -> Any:
+def diagonal_alone(g: Array, call: RuleCall) -> Array:
     """The terms on the diagonal of what is summed."""
     c = call(g)
     if np.ndim(c) != 2 or np.shape(c)[0] != np.shape(c)[1]:
@@ -426,7 +426,7 @@ def picked(axes: tuple[int, ...], end: int) -> Edit:
     return edit
 
 
-def resummed(c: Array, axes: tuple[int, ...], shape: tuple[int, ...]) -> Any:
+def resummed(c: Array, axes: tuple[int, ...], shape: tuple[int, ...]) -> Array:
     total = np.sum(c, axis=axes)
     if np.size(total) != np.prod(shape) or np.ndim(c) <= max(axes):
         raise ValueError("of another shape")

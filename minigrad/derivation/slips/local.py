@@ -229,7 +229,7 @@ def swapped(s: Search) -> Found:
         if found is not None:
             yield found, *by_output(s, edge[0], value, (name, s.operand(edge[0], j)))
     for node, i in s.edges:
-        other: Any = node.parents[1 - i] if node.op is ops.matmul else None
+        other: AnyNode | None = node.parents[1 - i] if node.op is ops.matmul else None
         if other is not None and other.op is ops.transpose and len(shape_of(other.ans)) == 2:
             for name, value in s.values():
                 if shape_of(value) == shape_of(other.args[0]) and value is not other.args[0]:

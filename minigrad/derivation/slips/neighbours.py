@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Hashable
 from typing import Any
 
 import numpy as np
@@ -247,7 +248,7 @@ def blocks_in_another_order(s: Search) -> Found:
 @slip("slice", 43, "the same part of {} is taken every time, where it moves on")
 def same_slice(s: Search) -> Found:
     """``x[:k]`` in every pass of a loop, where ``x[t:t + k]`` belongs."""
-    groups: dict[Any, list[AnyNode]] = {}
+    groups: dict[Hashable, list[AnyNode]] = {}
     for node, i in s.edges:
         for k, parent in enumerate(node.parents):
             if k != i and parent is not None and parent.op is GETITEM:

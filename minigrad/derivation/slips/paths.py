@@ -6,7 +6,6 @@ What is given is often Σ cᵢ · (contribution of part i), where every cᵢ sho
 from __future__ import annotations
 
 from itertools import combinations
-from typing import Any
 
 import numpy as np
 
@@ -27,7 +26,7 @@ def named(s: Search, segment: Segment) -> str:
     return s.through(segment.below, segment.edges[0][0], segment.chain)
 
 
-def changed(s: Search, part: Any, c: float) -> Array:
+def changed(s: Search, part: Array, c: float) -> Array:
     return s.base.value + (c - 1) * part
 
 

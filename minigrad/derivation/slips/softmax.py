@@ -54,11 +54,11 @@ def softmax_ways(p: Array, axis: int, name: str, g: str) -> list[Way]:
     ]
 
 
-def log_softmax_ways(logp: Any, axis: int, name: str, g: str) -> list[Way]:
+def log_softmax_ways(logp: Array, axis: int, name: str, g: str) -> list[Way]:
     """The same below a log-softmax."""
     p = np.exp(logp)
 
-    def summed(h: Any, along: Any) -> Array:
+    def summed(h: Array, along: int | None) -> Array:
         return p * np.sum(h, axis=along, keepdims=True)
 
     return [
