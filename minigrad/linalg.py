@@ -4,6 +4,8 @@ NumPy's own functions, called on Tensors, are the same functions.  For type
 checkers, ``name as name`` makes a name public.
 """
 
+from minigrad.ops.chains import matrix_power as matrix_power
+from minigrad.ops.chains import multi_dot as multi_dot
 from minigrad.ops.determinants import det as det
 from minigrad.ops.determinants import slogdet as slogdet
 from minigrad.ops.eigen import eig as eig
@@ -20,8 +22,6 @@ from minigrad.ops.matrices import cross as cross
 from minigrad.ops.matrices import diagonal as diagonal
 from minigrad.ops.matrices import inv as inv
 from minigrad.ops.matrices import lstsq as lstsq
-from minigrad.ops.matrices import matrix_power as matrix_power
-from minigrad.ops.matrices import multi_dot as multi_dot
 from minigrad.ops.matrices import outer as outer
 from minigrad.ops.matrices import pinv as pinv
 from minigrad.ops.matrices import solve as solve

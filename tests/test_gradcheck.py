@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import minigrad as mg
-from minigrad.gradcheck import extrapolate
+from minigrad.differences import extrapolate
 
 # --- right rules -----------------------------------------------------------------------
 

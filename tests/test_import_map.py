@@ -13,7 +13,7 @@ LAYERS: list[set[str]] = [
     {"typing", "ops"},
     {"graph", "data", "constants", "numbers", "errors", "tree", "batch", "tensor", "linalg", "fft"},
     {"autodiff", "parallel"},
-    {"reading", "debug", "gradcheck"},
+    {"reading", "debug", "differences", "gradcheck"},
     {"losses", "optim", "nn", "storage", "scipy", "coverage"},
     {"program", "writing", "onnx"},
     {"explain"},
@@ -75,3 +75,23 @@ def test_no_import_points_upward() -> None:
 def test_what_is_listed_as_upward_is_so_still() -> None:
     gone = UPWARD.keys() - {a for a in arrows() if HEIGHT[a[0]] < HEIGHT[a[1]]}
     assert not gone, "strike it from UPWARD"
+
+
+TABLES = {"ops/elementwise.py", "ops/scipy_special.py"}
+"""Long because they are tables: one row for each op."""
+LONG = {("graph/walk.py", "backward_pass"): "the walk itself, written out for speed"}
+
+
+def test_files_and_functions_are_short() -> None:
+    """500 lines and 60, as `ruff` holds their complexity to 15."""
+    files, functions = [], []
+    for file in FILES:
+        name, text = file.relative_to(PACKAGE).as_posix(), file.read_text(encoding="utf-8")
+        files += [name] * (text.count("\n") > 500)
+        for node in ast.walk(ast.parse(text)):
+            if isinstance(node, ast.FunctionDef):
+                documented = ast.get_docstring(node, clean=False) is not None
+                begin = (node.body[0].end_lineno if documented else node.lineno - 1) or 0
+                functions += [(name, node.name)] * ((node.end_lineno or 0) - begin > 60)
+    assert set(files) == TABLES
+    assert set(functions) == LONG.keys()

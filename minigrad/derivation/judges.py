@@ -16,7 +16,7 @@ import numpy as np
 
 from minigrad.derivation.quantities import Quantity
 from minigrad.derivation.walk import NOTHING, Changes, Edge, Edit, Part, RuleCall, size_of
-from minigrad.gradcheck import extrapolate
+from minigrad.differences import extrapolate
 from minigrad.graph import AnyNode, fit
 from minigrad.ops.shape import unbroadcast
 from minigrad.typing import Array

@@ -310,8 +310,7 @@ def product_of(b: Simplifier, found: Factors, sign: int = 1) -> Operand:
 
 
 def is_sum(b: Simplifier, x: Operand) -> bool:
-    made = b.nameless(x)
-    return made is not None and made.op in SUMS
+    return (made := b.nameless(x)) is not None and made.op in SUMS
 
 
 def literal_roots(b: Simplifier, c: float, found: Factors) -> list[Operand]:
@@ -348,8 +347,7 @@ def cancelled(sign: int, b: Simplifier, x: Operand, y: Operand) -> Operand:
     if not (is_float(y) or is_float(x)) or (kinds(x) != kinds(y) and None not in kinds(x, y)):
         return None
     (c, above), (d, below) = factors(b, x), factors(b, y, sign)
-    size = c * d
-    if not math.isfinite(size) or not size:
+    if not math.isfinite(size := c * d) or not size:
         return None
     together = merged(b, above, below)
     reduced = as_number(y) is None and abs(c) != 1 != abs(d)
@@ -387,8 +385,7 @@ def is_call(b: Simplifier, x: Operand) -> bool:
     return made is not None and (made.op in CALLS or exponent(b, x) is not None)
 
 
-CALLS = frozenset([ops.sum, ops.mean, ops.exp, ops.log, ops.log1p, ops.sin, ops.cos, ops.tan])
-"""What stands behind names in a product."""
+CALLS = {ops.sum, ops.mean, ops.exp, ops.log, ops.log1p, ops.sin, ops.cos, ops.tan}
 
 
 @rule(ops.multiply, when="formula")
@@ -469,8 +466,8 @@ def constant_in_a_sum(
     rest = built(b, c, {k: part for k, part in found.items() if k not in still})
     if not still or shape_of(rest) != x.shape:
         return None
-    inner = b.emit(ops.sum, rest, axis=axis, **({"keepdims": True} if keepdims else {}))
-    d, more = factors(b, inner)
+    kept = {"keepdims": True} if keepdims else {}
+    d, more = factors(b, b.emit(ops.sum, rest, axis=axis, **kept))
     return built(b, d, merged(b, still, more))
 
 
@@ -495,10 +492,9 @@ def common_factors(sign: int, b: Simplifier, x: Operand, y: Operand) -> Operand:
     if not all(is_float(z) or as_number(z) is not None for z in (u, v)):
         return None  # truth values are not added
     inner = b.emit(ops.add if sign > 0 else ops.subtract, u, v)
-    if not isinstance(inner, Var):
-        return None
-    shape = np.broadcast_shapes(inner.shape, *(shape_of(z) for z, _ in common.values()))
-    if shape != np.broadcast_shapes(x.shape, y.shape):
+    shapes = [shape_of(z) for z in (inner, *(z for z, _ in common.values()))]
+    whole = np.broadcast_shapes(x.shape, y.shape)
+    if not isinstance(inner, Var) or np.broadcast_shapes(*shapes) != whole:
         return None
     d, more = factors(b, inner)
     return built(b, e * d, merged(b, common, more))

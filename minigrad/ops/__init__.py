@@ -4,7 +4,16 @@ from collections.abc import Hashable
 
 import numpy as np
 
-from minigrad.ops import determinants, eigen, factorisations, fourier, matrices, norms, record
+from minigrad.ops import (
+    chains,
+    determinants,
+    eigen,
+    factorisations,
+    fourier,
+    matrices,
+    norms,
+    record,
+)
 from minigrad.ops.building import *
 from minigrad.ops.building import c_, r_, vectorize
 from minigrad.ops.choosing import *

@@ -366,8 +366,7 @@ def in_module(module: str, name: str) -> Op:
 
 def name_after(wrapper: Any, f: Function) -> None:
     """Give ``wrapper`` the name, signature and docstring of ``f``, but not have one written."""
-    written = ["__doc__"] if isinstance(f, Op) else []
-    assigned = [name for name in functools.WRAPPER_ASSIGNMENTS if name not in written]
+    assigned = {*functools.WRAPPER_ASSIGNMENTS} - ({"__doc__"} if isinstance(f, Op) else set())
     functools.update_wrapper(wrapper, f, assigned=assigned, updated=())
 
 

@@ -10,7 +10,7 @@ import math
 from typing import Any
 
 from minigrad import ops
-from minigrad.ops.matrices import cheapest_order
+from minigrad.ops.chains import cheapest_order
 from minigrad.program.equations import Equation, Program, Var, without_dead_code
 
 WORTH = 0.9

@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 
 from minigrad.derivation.backward.calls import Check, Runs
-from minigrad.derivation.backward.claims import Claim
-from minigrad.derivation.backward.judging import Judge, first_wrong
+from minigrad.derivation.backward.claims import Claim, first_wrong
+from minigrad.derivation.backward.judging import Judge
 from minigrad.derivation.backward.naming import Namer
 from minigrad.derivation.backward.report import BackwardReport as BackwardReport
 from minigrad.derivation.backward.report import Line as Line

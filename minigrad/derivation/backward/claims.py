@@ -111,3 +111,7 @@ def all_apart(sets: list[set[AnyNode]]) -> bool:
         for size in range(2, min(len(sets), 4) + 1)
         for some in combinations(sets, size)
     )
+
+
+def first_wrong(claims: list[Claim]) -> Claim | None:
+    return next((c for c in claims if c.row.verdict == "wrong"), None)

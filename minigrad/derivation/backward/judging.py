@@ -11,7 +11,7 @@ import numpy as np
 
 from minigrad.derivation.backward.begun import where_it_begins
 from minigrad.derivation.backward.calls import WORK, Check, Runs
-from minigrad.derivation.backward.claims import VAGUEST, Claim, apart
+from minigrad.derivation.backward.claims import VAGUEST, Claim, apart, first_wrong
 from minigrad.derivation.backward.collector import Collector
 from minigrad.derivation.backward.flows import Flows, close, slopes
 from minigrad.derivation.backward.lines import blamed, target
@@ -462,8 +462,8 @@ class Judge:
         truth = target(claim, self.flows)
         right = close(claim.value, truth)
         cause = None if right else Diagnosis("other", None, "no known slip explains it", ("other",))
-        verdict = "correct" if right else "wrong"
-        return Row(claim.key, claim.value, truth, None, worst(claim.value, truth), verdict, cause)
+        error, verdict = worst(claim.value, truth), "correct" if right else "wrong"
+        return Row(claim.key, claim.value, truth, None, error, verdict, cause)
 
     def scale_of(self, claim: Claim) -> int:
         return self.scale if claim.node in self.scaled else 1
@@ -481,8 +481,7 @@ class Judge:
                 return found | {k: self.rows(output, {k: hand[k]})[k] for k in odd}
             ((key, value),) = hand.items()
             cause = Diagnosis("shape", None, str(error).partition(f"{key} ")[2] or str(error))
-            row = Row(key, value, np.nan, None, worst(value, np.nan), "wrong", cause)
-            return {key: row}
+            return {key: Row(key, value, np.nan, None, worst(value, np.nan), "wrong", cause)}
         return {row.quantity: row for row in report.rows}
 
     def gradable(self, output: Tensor, key: str, value: Any) -> bool:
@@ -496,7 +495,3 @@ class Judge:
         """A variable that is this value, one that still is in the end first; empty of none."""
         found = {n: ts for n, ts in self.namer.variables.items() if any(t.node is node for t in ts)}
         return min(found, key=lambda n: found[n][-1].node is not node, default="")
-
-
-def first_wrong(claims: list[Claim]) -> Claim | None:
-    return next((c for c in claims if c.row.verdict == "wrong"), None)
