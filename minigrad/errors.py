@@ -11,11 +11,11 @@ import linecache
 import os.path
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from itertools import islice
-from types import FrameType
+from types import FrameType, ModuleType
 from typing import Any
 
 import numpy as np
@@ -23,10 +23,10 @@ import numpy as np
 from minigrad.ops import record
 from minigrad.ops.products import matmul
 from minigrad.ops.record import Op
-from minigrad.typing import Keywords
+from minigrad.typing import Array, Keywords
 
 
-def needed(module: str, how: str, kind: type[Exception] = ImportError) -> Any:
+def needed(module: str, how: str, kind: type[Exception] = ImportError) -> ModuleType:
     """The module of an optional package, or an error that says ``how`` to get it."""
     try:
         return import_module(module)
@@ -132,31 +132,31 @@ def label(value: object) -> str:
     return text if len(text) <= 40 else text[:37] + "..."
 
 
-def shapes(values: tuple[Any, ...]) -> str:
+def shapes(values: tuple[Array, ...]) -> str:
     """``X (32, 16) and W (8, 16)``."""
     parts = [f"{label(v)} {tuple(v.shape)}" for v in values if hasattr(v, "shape")]
     return " and ".join(parts) if len(parts) < 3 else ", ".join(parts)
 
 
-def call_text(op: Any, args: tuple[Any, ...], kwargs: Keywords) -> str:
+def call_text(op: Any, args: Sequence[Array], kwargs: Keywords) -> str:
     """The call as the user would write it."""
     if op.symbol and len(args) == 2:
         return f"{label(args[0])} {op.symbol} {label(args[1])}"
     return call_of(op.name, args, kwargs)
 
 
-def call_of(name: str, args: tuple[Any, ...], kwargs: Keywords) -> str:
+def call_of(name: str, args: Sequence[Array], kwargs: Keywords) -> str:
     """``name(a, b, key=value)``."""
     words = [label(a) for a in args] + [f"{k}={label(v)}" for k, v in kwargs.items()]
     return f"{name}({', '.join(words)})"
 
 
-def failure(op: Op, args: tuple[Any, ...], kwargs: Keywords, error: Exception) -> Exception:
+def failure(op: Op, args: Sequence[Array], kwargs: Keywords, error: Exception) -> Exception:
     """The error to raise when ``op`` failed on ``args``: same type, in the user's words."""
     return rephrased(call_text(op, args, kwargs), args, error, advice(op, args, error))
 
 
-def retold(name: str, args: Any, kwargs: Keywords, error: Exception) -> Exception:
+def retold(name: str, args: Sequence[Array], kwargs: Keywords, error: Exception) -> Exception:
     """What went wrong somewhere inside the function ``name``, as an error of the call to it."""
     if re.match(rf"{re.escape(name)}\b", str(error)) or not isinstance(error, _ORDINARY):
         return error
@@ -169,7 +169,7 @@ def retold(name: str, args: Any, kwargs: Keywords, error: Exception) -> Exceptio
 _ORDINARY = (ValueError, TypeError, IndexError, ArithmeticError)
 
 
-def rephrased(call: str, args: tuple[Any, ...], error: Exception, advice: str | None) -> Exception:
+def rephrased(call: str, args: Sequence[Array], error: Exception, advice: str | None) -> Exception:
     """An error of the type of ``error`` that begins with ``call``."""
     reason = getattr(error, "reason", None)
     if reason is None:
@@ -186,7 +186,7 @@ def rephrased(call: str, args: tuple[Any, ...], error: Exception, advice: str | 
     return new
 
 
-def advice(op: Op, args: tuple[Any, ...], error: Exception) -> str | None:
+def advice(op: Op, args: Sequence[Array], error: Exception) -> str | None:
     """What is wrong and what to do, for the mistakes that people make most."""
     arrays = tuple(np.float64(a) if isinstance(a, int | float) else a for a in args)
     arrays = tuple(a for a in arrays if hasattr(a, "shape"))
@@ -197,7 +197,7 @@ def advice(op: Op, args: tuple[Any, ...], error: Exception) -> str | None:
     return None
 
 
-def _matmul_advice(a: Any, b: Any) -> str:
+def _matmul_advice(a: Array, b: Array) -> str:
     if not a.shape or not b.shape:
         scalar = label(a if not a.shape else b)
         return f"{shapes((a, b))}: {scalar} is a single number; write * instead of @"
@@ -212,7 +212,7 @@ def _matmul_advice(a: Any, b: Any) -> str:
     return f"{text}; the last axis of the first must equal the second-to-last of the second"
 
 
-def _broadcast_advice(arrays: tuple[Any, ...]) -> str:
+def _broadcast_advice(arrays: tuple[Array, ...]) -> str:
     text = f"{shapes(arrays)} do not broadcast"
     if len(arrays) == 2:
         a, b = arrays

@@ -84,7 +84,7 @@ class Example(Recorder):
         op: Op,
         args: Sequence[Array],
         values: Array,
-        parents: Any,
+        parents: Sequence[AnyNode | None],
         kwargs: Keywords,
         ans: Array,
     ) -> Array:

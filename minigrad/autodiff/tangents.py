@@ -140,7 +140,9 @@ def stand_in(y: Array) -> Tensor:
     return wrap(node.ans, node)
 
 
-def transposed(op: Op, args: Any, tangents: Any, kwargs: Any, ans: Array) -> Array:
+def transposed(
+    op: Op, args: Sequence[Array], tangents: Sequence[Array], kwargs: Keywords, ans: Array
+) -> Array:
     """The derivative, by the gradient ``u``, of what the rules make of ``u`` and the tangents."""
     outputs = ans if type(ans) is tuple else (ans,)
     us = [

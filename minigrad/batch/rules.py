@@ -114,7 +114,7 @@ class Batch:
         return [align(a, ndim) if t else a for a, t in pairs]
 
 
-Rule = Callable[[Batch], Any]
+Rule = Callable[[Batch], Array]
 
 
 def broadcasting(c: Batch) -> Array:

@@ -282,7 +282,7 @@ def _edges(inside: View, place: dict[Item, int]) -> tuple[list[dict[str, Any]], 
     return found, entries
 
 
-def _sum(shares: Sequence[Array]) -> Any:
+def _sum(shares: Sequence[Array]) -> Array:
     known = [share for share in shares if share is not None]
     if not known or any(type(share) is tuple for share in known):
         return None

@@ -10,7 +10,7 @@ import shutil
 import subprocess
 import sys
 from importlib import import_module
-from typing import Any
+from types import ModuleType
 
 PROGRAM = """
 import sys
@@ -64,7 +64,7 @@ def _by_program(dot: str, kind: str) -> bytes:
     return made
 
 
-def _pygraphviz() -> Any:
+def _pygraphviz() -> ModuleType | None:
     try:
         return import_module("pygraphviz")
     except (ImportError, OSError):  # absent, or a library that its wheel needs is

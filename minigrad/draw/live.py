@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Hashable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -17,6 +17,10 @@ from minigrad.draw.picture import Picture, Vertex
 from minigrad.reading.wording import visible
 from minigrad.typing import Array
 from minigrad.writing.script import functions
+
+if TYPE_CHECKING:
+    from minigrad.draw.boxes import Item
+
 
 NUMBERS = 12_000
 """Most numbers in leaves and constants that travel with the page."""
@@ -30,7 +34,7 @@ KINDS: dict[str, np.dtype[Any]] = {
 """In which numbers travel, smallest first."""
 
 
-def program(picture: Picture, place: Mapping[Any, int], whole: bool) -> dict[str, Any]:
+def program(picture: Picture, place: Mapping[Item, int], whole: bool) -> dict[str, Any]:
     """The equations ``[result, function, arguments]`` behind a picture, and the arrays in it.
 
     Parameters
@@ -107,7 +111,7 @@ def _products(v: Vertex) -> int:
     return int(np.size(v.value) * np.shape(v.node.args[0])[-1] // 10)
 
 
-def _key(value: Array) -> Any:
+def _key(value: Array) -> Hashable:
     """Metadata as what it can be compared by."""
     if isinstance(value, np.ndarray):
         return value.shape, value.dtype.str, value.tobytes()

@@ -144,7 +144,7 @@ class Edge:
     def picture(self) -> Picture:
         return self.target.picture
 
-    def _rule(self, g: Array) -> Any:
+    def _rule(self, g: Array) -> Array:
         node: Any = self.target.node
         with np.errstate(all="ignore"):
             return node.op.rule(self.argnum)(g, node.ans, *node.args, **node.kwargs)

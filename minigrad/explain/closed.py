@@ -44,14 +44,14 @@ from minigrad.program.rules import (
     scaled,
 )
 from minigrad.tree import tree_map
-from minigrad.typing import Axis, Operand
+from minigrad.typing import Array, Axis, Operand
 from minigrad.writing.formulas import Formula, FormulaWriter
 from minigrad.writing.notation import inverse_transposed
 from minigrad.writing.styles import BOOK, TEXT
 
 TERMS = 24
 """Sums of more terms are not multiplied out."""
-Terms = dict[Any, tuple[float, Factors]]
+Terms = dict[Hashable, tuple[float, Factors]]
 """Key of a product -> its coefficient and its factors."""
 
 
@@ -83,7 +83,7 @@ class Algebra(Simplifier):
 
     reductions = REDUCTIONS
 
-    def __init__(self, known: dict[Var, Any], formula: Formula) -> None:
+    def __init__(self, known: dict[Var, Array], formula: Formula) -> None:
         sizes = {v: int(s.name) for v, s in formula.symbols.items() if s.name.isdigit()}
         super().__init__(rules("closed", "read", "formula"), formula.values, sizes)
         self.known, self.results = known, formula.made
@@ -291,7 +291,7 @@ def known_sum(b: Simplifier, x: Operand, axis: Axis = None, **others: Any) -> Op
 # --- the steps -----------------------------------------------------------------------------
 
 
-def continued(step: Step, constant: dict[Var, Any]) -> list[Step]:
+def continued(step: Step, constant: dict[Var, Array]) -> list[Step]:
     """``step`` and those that follow from it."""
     steps = [step]
     for _ in range(4):
@@ -305,7 +305,7 @@ def continued(step: Step, constant: dict[Var, Any]) -> list[Step]:
     return steps
 
 
-def simplified(formula: Formula, constant: dict[Var, Any]) -> tuple[Formula, str] | None:
+def simplified(formula: Formula, constant: dict[Var, Array]) -> tuple[Formula, str] | None:
     """``formula`` by the rules of closed forms, and what was done; None where nothing was."""
     b = Algebra(constant, formula)
     value: dict[Var, Operand] = {}

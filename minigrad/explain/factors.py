@@ -34,7 +34,7 @@ from minigrad.typing import Array, Axis, Function, Operand, Shape
 from minigrad.writing.notation import identity, inverse_transposed, onehot, outer, repetition
 from minigrad.writing.numbers import surd
 
-Factors = dict[Any, list[Any]]
+Factors = dict[Operand, list[Operand]]
 """Key -> what is multiplied, and its exponent."""
 
 MANY = 24
@@ -78,7 +78,7 @@ class Simplifier(Builder):
         self.values, self.sizes = values, sizes
         self.results: dict[Var, Equation] = {}
         self.facts: dict[Var, str] = {}
-        self.known: dict[Var, Any] = {}
+        self.known: dict[Var, Array] = {}
         self.fixed: set[Var] = set()
 
     def nameless(self, x: Operand) -> Equation | None:

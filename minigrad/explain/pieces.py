@@ -11,14 +11,14 @@ import numpy as np
 from minigrad import ops
 from minigrad.graph import AnyNode, fit, routes
 from minigrad.ops.record import Op
-from minigrad.typing import Array
+from minigrad.typing import Array, Function
 
-Pullback = Callable[[AnyNode, int, Any], Any]
-Arrival = Callable[[AnyNode, Any], Any]
+Pullback = Callable[[AnyNode, int, Array], Array]
+Arrival = Callable[[AnyNode, Array], Array]
 ACTIVATIONS: frozenset[Op | None] = frozenset(
     {ops.sigmoid, ops.tanh, ops.relu, ops.softplus, ops.softmax, ops.bent, ops.saturating}
 )
-WRITTEN_OUT: dict[Op | None, Any] = {ops.sigmoid: lambda x: 1 / (1 + np.exp(-x))}
+WRITTEN_OUT: dict[Op | None, Function] = {ops.sigmoid: lambda x: 1 / (1 + np.exp(-x))}
 """Op -> what it is, for derivations that begin at the definition."""
 MONOMIALS = frozenset([ops.multiply, ops.divide, ops.negative, ops.power, ops.square])
 

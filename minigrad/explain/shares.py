@@ -385,7 +385,9 @@ def sum_of_terms(
 
 
 @rule(ops.sum, when="closed")
-def entry_of(b: Any, x: Operand, axis: Any = None, keepdims: Any = False, **others: Any) -> Operand:
+def entry_of(
+    b: Any, x: Operand, axis: Axis = None, keepdims: bool = False, **others: Any
+) -> Operand:
     """``Σ onehot(t)·p`` is ``p[t]``."""
     if not is_plain_reduction(others) or not is_float(x) or x.given or len(x.shape) != 1:
         return None

@@ -49,7 +49,7 @@ class Sheet(StandIns):
             if p not in self.stand_ins:
                 self.named(p, value)
 
-    def outputs(self, node: AnyNode, made: Any) -> Any:
+    def outputs(self, node: AnyNode, made: Array) -> Array:
         """Of an op with several outputs those that have a name by it."""
         if type(node.ans) is not tuple:
             return made
@@ -63,7 +63,7 @@ class Sheet(StandIns):
         parent = node.parents[i]
         return self.constant(node, i) if parent is None else self.stand_ins[parent]
 
-    def replay(self, node: AnyNode) -> Any:
+    def replay(self, node: AnyNode) -> Array:
         """The operation of ``node`` on what stands for its arguments."""
         self.read_statement(node)
         free = guarded(node)
@@ -80,7 +80,7 @@ class Sheet(StandIns):
         kwargs = self.metadata.get(node, node.kwargs)
         return self.tracer.apply(node.op, tuple(args), dict(kwargs))  # type: ignore[arg-type]
 
-    def rule(self, node: AnyNode, i: int, g: Array, fitted: bool = True) -> Any:
+    def rule(self, node: AnyNode, i: int, g: Array, fitted: bool = True) -> Array:
         """What passes back to argument ``i`` of ``node``, as an expression."""
         op: Any = node.op
         free = guarded(node)

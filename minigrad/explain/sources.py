@@ -59,8 +59,8 @@ class Stand:
         Numbers that are lengths of arrays, which are not reduced with others.
     """
 
-    node: Callable[[AnyNode], Any]
-    symbol: Callable[[Any, str], Any]
+    node: Callable[[AnyNode], Array]
+    symbol: Callable[[Array, str], Array]
     sizes: Shape
 
 
@@ -157,7 +157,7 @@ class Rewriter(ast.NodeTransformer):
 
     # --- what is spelt out ----------------------------------------------------------------
 
-    def visit_BinOp(self, node: ast.BinOp) -> Any:
+    def visit_BinOp(self, node: ast.BinOp) -> ast.AST:
         """A length that is divided by stays one: ``/50``, and so does 50 in ``2/50``."""
         made = self.generic_visit(node)
         right = node.right
@@ -169,7 +169,7 @@ class Rewriter(ast.NodeTransformer):
                 node.right = self.put(self.stand.symbol(int(n), str(int(n))))
         return made
 
-    def visit_Call(self, node: ast.Call) -> Any:
+    def visit_Call(self, node: ast.Call) -> ast.AST:
         """A function of numbers alone stays one: ``np.sqrt(3)``."""
         func = node.func
         of = func.value if isinstance(func, ast.Attribute) else None
@@ -200,7 +200,7 @@ class Rewriter(ast.NodeTransformer):
         """Metadata stays what it is."""
         return node
 
-    def visit_Subscript(self, node: ast.Subscript) -> Any:
+    def visit_Subscript(self, node: ast.Subscript) -> ast.AST:
         """Indices keep their names; numbers and slices are what they are."""
         node.value = self.visit(node.value)
         parts = node.slice.elts if isinstance(node.slice, ast.Tuple) else [node.slice]

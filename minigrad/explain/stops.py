@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
@@ -40,7 +39,7 @@ class Stop:
     largest: float
 
 
-def walk(goal: AnyNode, output: AnyNode) -> tuple[list[Stop], Any, int]:
+def walk(goal: AnyNode, output: AnyNode) -> tuple[list[Stop], Array, int]:
     """The stops on the way from ``output`` to ``goal``, the gradient, and its summands."""
     every = sorted(ancestors(output), key=lambda n: n.seq)
     on = descendants(every, {goal})

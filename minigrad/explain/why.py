@@ -43,7 +43,7 @@ from minigrad.reading.wording import shortened as crop
 from minigrad.reading.wording import visible
 from minigrad.tensor import Tensor
 from minigrad.tree import flatten
-from minigrad.typing import Array
+from minigrad.typing import Array, Function
 
 MOST = 6
 """Most places that are listed."""
@@ -257,7 +257,7 @@ def _held(t: Tensor, t_name: str, o_name: str) -> str:
     return f"{t_name}.grad is None: {o_name}.backward() was not called"
 
 
-def _place(s: Stop, known: Names, called: Any) -> Place:
+def _place(s: Stop, known: Names, called: Function) -> Place:
     """A stop in words."""
     node, op = s.node, s.node.op
     assert op is not None
@@ -304,7 +304,7 @@ def _in_words(s: Stop, op: Op, which: str, names: list[str]) -> str:
     return found if flat == size or s.kind == "some" else f"{found}; the others get no gradient"
 
 
-def _written(node: AnyNode, i: int, known: Names, called: Any, depth: int = 2) -> str:
+def _written(node: AnyNode, i: int, known: Names, called: Function, depth: int = 2) -> str:
     """Argument ``i`` of ``node``: by its name, or as what it was computed from."""
     parent = node.parents[i]
     if parent is None:
@@ -328,7 +328,7 @@ def _constant_text(x: Any) -> str:
     return short(x) if np.ndim(x) == 0 else f"<{'x'.join(map(str, np.shape(x)))}>"
 
 
-def _called(known: Names, t: Tensor, t_name: str) -> Any:
+def _called(known: Names, t: Tensor, t_name: str) -> Function:
     return lambda node: t_name if node is t.node else known.of(node)
 
 

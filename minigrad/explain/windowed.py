@@ -16,7 +16,7 @@ from minigrad.ops.record import Op
 from minigrad.program.builder import equals, key_of, shape_of
 from minigrad.program.equations import Equation, Var, call_forward
 from minigrad.program.rules import each, rule
-from minigrad.typing import Axis, Index, Keywords, Operand
+from minigrad.typing import Array, Axis, Index, Keywords, Operand
 from minigrad.writing.forms import SPECIAL
 from minigrad.writing.formulas import FOOTNOTES, FormulaWriter
 from minigrad.writing.notation import NOTATION, function, infix
@@ -37,8 +37,8 @@ class Steps:
     equations: list[Equation]
     result: Var
 
-    def __call__(self, *args: Operand) -> Any:
-        env: dict[Var, Any] = dict(zip(self.inputs, args, strict=True))
+    def __call__(self, *args: Operand) -> Array:
+        env: dict[Var, Array] = dict(zip(self.inputs, args, strict=True))
         for e in self.equations:
             env[e.out] = call_forward(e.op, *e.filled(env.__getitem__))
         return env[self.result]

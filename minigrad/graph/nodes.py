@@ -18,7 +18,7 @@ from minigrad.typing import Array, Keywords
 
 next_seq: Callable[[], int] = count(1).__next__
 
-NOTHING: dict[str, Any] = {}
+NOTHING: Keywords = {}
 """The metadata of ops without."""
 
 
@@ -210,7 +210,7 @@ class Dual(Variable):
     op: Op | None = None
     args: tuple[Array, ...] = ()
     parents: tuple[AnyNode | None, ...] = ()
-    kwargs: dict[str, Any] = NOTHING
+    kwargs: Keywords = NOTHING
     kept: Any = None
     seq: int = 0
     ans: Array

@@ -100,7 +100,7 @@ def routes(
 def backward_pass(
     seeds: list[tuple[AnyNode, Array]],
     wanted: Collection[AnyNode] | None = None,
-    lift: Callable[[Any, AnyNode], Any] | None = None,
+    lift: Callable[[Array, AnyNode], Array] | None = None,
     ends: bool = False,
     limits: bool | str = True,
 ) -> dict[AnyNode, Array]:
@@ -225,7 +225,7 @@ def backward_pass(
 def contributions(
     node: AnyNode,
     g: Array,
-    lift: Callable[[Any, AnyNode], Any] | None,
+    lift: Callable[[Array, AnyNode], Array] | None,
     inspect: Any,
     limits: bool | str,
 ) -> Iterator[tuple[AnyNode, Array]]:

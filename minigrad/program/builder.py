@@ -109,7 +109,7 @@ class Builder:
         return np.broadcast_to(dtype.type(x), shape)[()]
 
     def replay(
-        self, equations: Iterable[Equation], value: dict[Var, Any], signed: Container[Var] = ()
+        self, equations: Iterable[Equation], value: dict[Var, Operand], signed: Container[Var] = ()
     ) -> Iterator[tuple[Equation, Operand]]:
         """Equations emitted anew; ``value`` tells what became of the variables before them.
 

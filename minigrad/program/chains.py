@@ -7,7 +7,6 @@ Python multiplies from left to right, and so does a backward pass that meets a l
 from __future__ import annotations
 
 import math
-from typing import Any
 
 from minigrad import ops
 from minigrad.ops.chains import cheapest_order
@@ -76,7 +75,7 @@ def reordered(e: Equation, chain: list[Var], made_by: dict[Var, Equation]) -> li
         return [e]
     equations: list[Equation] = []
 
-    def product(i: int, j: int) -> Any:
+    def product(i: int, j: int) -> Var:
         """The product of the factors from ``i`` up to ``j``."""
         if i == j:
             return chain[i]
@@ -92,7 +91,7 @@ def reordered(e: Equation, chain: list[Var], made_by: dict[Var, Equation]) -> li
     return equations
 
 
-def cost_of(e: Equation, made_by: dict[Any, Equation], chain: set[int]) -> int:
+def cost_of(e: Equation, made_by: dict[Var, Equation], chain: set[int]) -> int:
     """Multiplications in the order in which the program does them."""
     total, stack = 0, [e]
     while stack:

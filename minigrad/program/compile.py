@@ -148,7 +148,7 @@ class Compiled(functools.partial[Any]):
     def __repr__(self) -> str:
         return f"<compiled {function_name(self.f)}, traced {self.traces} times>"
 
-    def __get__(self, instance: object, owner: object = None) -> Any:
+    def __get__(self, instance: object, owner: object = None) -> Function:
         return self if instance is None else types.MethodType(self, instance)
 
     def __reduce__(self) -> Any:
@@ -289,7 +289,7 @@ class Compiled(functools.partial[Any]):
                 return form, None, self.f(*args, **kwargs)
         return form, self._kept(form, run, before, noise), result
 
-    def _itself(self, run: Run, noise: Noise, args: Sequence[Any], kwargs: Keywords) -> Any:
+    def _itself(self, run: Run, noise: Noise, args: Sequence[Any], kwargs: Keywords) -> Tree:
         """What the function itself gives: it draws what the trace drew, and sets nothing."""
         drawn, held = noise.now(), [(t, t._value) for t in run.updates]
         noise.rewind()
@@ -318,7 +318,7 @@ class Compiled(functools.partial[Any]):
         assigned = assigned_names(before.functions) if found else ()
         return [p for p in found if p.kind not in ("cell", "global") or p.key not in assigned]
 
-    def _traced(self, form: Form, before: Search, lifts: list[Place]) -> tuple[Run, Any]:
+    def _traced(self, form: Form, before: Search, lifts: list[Place]) -> tuple[Run, Tree]:
         """Trace ``f`` with some of what it captures as inputs."""
         tracer = Tracer()
         roots = [(self.f, function_name(self.f)), *form.statics]

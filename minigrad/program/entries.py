@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from typing import Any
 
 import numpy as np
 
@@ -19,11 +18,11 @@ from minigrad.program.builder import Builder, same_shape_and_dtype
 from minigrad.program.equations import Equation, Program, Var
 from minigrad.program.rules import SUMS
 from minigrad.program.signs import signs_seen
-from minigrad.typing import Operand
+from minigrad.typing import Index, Operand
 
-Term = tuple[Any, bool]
+Term = tuple[Operand, bool]
 """What is added, or subtracted, if the second is true."""
-Places = dict[str, tuple[Any, list[Term]]]
+Places = dict[str, tuple[Index, list[Term]]]
 """Places of an array, as they are written: the index, and the terms that go there."""
 
 

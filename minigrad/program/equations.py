@@ -84,7 +84,7 @@ class Equation:
             elif isinstance(x, tuple | list):
                 yield from variables_in(x)
 
-    def filled(self, value: Callable[[Var], Any]) -> tuple[list[Operand], dict[str, Any]]:
+    def filled(self, value: Callable[[Var], Operand]) -> tuple[list[Operand], dict[str, Any]]:
         """Arguments and metadata, with ``value(v)`` for each variable."""
         args = [value(a) if type(a) is Var else substitute(a, value) for a in self.args]
         return args, {k: substitute(v, value) for k, v in self.kwargs.items()}
@@ -113,7 +113,7 @@ def variables_in(x: object) -> Iterator[Var]:
             yield from variables_in(part)
 
 
-def substitute(x: object, value: Callable[[Var], Any]) -> Any:
+def substitute(x: object, value: Callable[[Var], Operand]) -> Any:
     """An argument or metadata with ``value(v)`` for each of its variables."""
     if isinstance(x, Var):
         return value(x)
@@ -174,7 +174,7 @@ class Program:
     """
 
     name: str
-    parameters: dict[str, Any]
+    parameters: dict[str, Tree]
     constants: dict[Var, Array]
     equations: list[Equation]
     result: Tree
@@ -192,7 +192,7 @@ class Program:
         return [x for x in leaves if isinstance(x, Var)]
 
     @property
-    def outputs(self) -> list[Any]:
+    def outputs(self) -> list[Operand]:
         """What is returned, in order: variables and constants."""
         return flatten(self.result, whole=True)[0]
 
@@ -256,7 +256,7 @@ class Program:
         """
         writers["save"](self, path)
 
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+    def __call__(self, *args: Any, **kwargs: Any) -> Tree:
         """What the traced function returns; recorded, if Tensors that need it go in.
 
         Raises
@@ -332,7 +332,7 @@ def is_library_op(op: Op) -> bool:
     return module.partition(".")[0] in ("minigrad", "numpy", "scipy", "_operator")
 
 
-def evaluate(program: Program, values: Mapping[Var, Array], call: Function) -> Any:
+def evaluate(program: Program, values: Mapping[Var, Array], call: Function) -> Tree:
     """The result of ``program``, with ``call(op, args, kwargs)`` for each equation."""
     env: dict[Var, Array] = dict(values)
     for v, constant in program.constants.items():  # a captured Tensor may want its gradient

@@ -36,6 +36,7 @@ from minigrad.program.statements import (
 )
 from minigrad.program.structure import structure_source
 from minigrad.program.tiles import NARROW, Runner, collector
+from minigrad.typing import Function
 
 FIXED = Var("fixed", (), np.dtype(float))
 """The memory of any constant that stands in an equation."""
@@ -395,7 +396,7 @@ class Kernel(Statements):
 
 def tile_kernel(
     region: Region, rows: int, outside: Any, kept: list[Var], gathered: list[Var]
-) -> Any:
+) -> tuple[Function, Memory]:
     """The function of one tile of ``rows`` rows, and its memory."""
     swap: dict[Var, Var] = {}
     given: dict[tuple[Var, bool], Var] = {}

@@ -14,7 +14,7 @@ import types
 import weakref
 from collections import ChainMap
 from collections.abc import Callable, Iterator, Mapping
-from types import CodeType, FunctionType
+from types import CodeType, FunctionType, ModuleType
 from typing import Any
 
 import numpy as np
@@ -302,7 +302,7 @@ def looks(f: FunctionType) -> bool:
 def meant_by(names: set[str], known: Mapping[str, Any]) -> list[Any]:
     """What names may mean, also as attributes of modules among these."""
     found = [known[n] for n in names if n in known]
-    modules: dict[int, Any] = {}
+    modules: dict[int, ModuleType] = {}
     for x in found:
         if is_a(x, types.ModuleType) and id(x) not in modules:
             modules[id(x)] = x

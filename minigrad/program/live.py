@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from minigrad.typing import Shape
+from minigrad.typing import Array, Shape
 
 
 class Captured:
@@ -46,12 +46,12 @@ class Draw:
         self.kept = False
         self.waiting: Any = self.draw()
 
-    def draw(self) -> Any:
+    def draw(self) -> Array:
         x = self.rng.random(self.shape)
         return x if self.shape else np.float64(x)
 
     @property
-    def _value(self) -> Any:
+    def _value(self) -> Array:
         if self.kept:
             return self.waiting
         drawn, self.waiting = self.waiting, None
@@ -59,7 +59,7 @@ class Draw:
 
 
 @contextmanager
-def frozen_draws(constants: Iterable[Any]) -> Iterator[None]:
+def frozen_draws(constants: Iterable[Array]) -> Iterator[None]:
     """Looks at constants in here draw nothing: all of them see the same numbers."""
     draws = [c for c in constants if isinstance(c, Draw)]
     fresh = [c for c in draws if c.waiting is None]

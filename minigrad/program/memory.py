@@ -22,7 +22,7 @@ HEAVY = 2**20
 """Elements in all arrays of a program from which its trace leaves much memory behind."""
 
 
-def cleared(ready: list[Any]) -> Any:
+def cleared(ready: list[Array]) -> Array:
     """The answer that is ``ready``, after free memory is returned to the system, where it can be.
 
     The trace of a program holds all of its values at once, which no later call does.  The

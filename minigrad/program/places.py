@@ -21,7 +21,7 @@ LARGE = 2**16
 SMALL = 4096
 """Bytes of arrays that are compared in one go."""
 
-Bind = Callable[[Any], str]
+Bind = Callable[[object], str]
 
 
 def same_value(a: Any, b: Any) -> bool:

@@ -8,6 +8,7 @@ comparisons give truth values that add up.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any, NoReturn
 
 import numpy as np
@@ -70,7 +71,7 @@ class Promotion(Recorder):
         self.cast: bool = False
         self.doubles: set[AnyNode | None] = set()
 
-    def apply(self, op: Op, args: tuple[Any, ...], kwargs: Keywords) -> Any:
+    def apply(self, op: Op, args: tuple[Array, ...], kwargs: Keywords) -> Array:
         """`Recorder.apply`; whole numbers have no -0."""
         ans = super().apply(op, args, kwargs)
         if op in SIGNED and self.weak.get(getattr(ans, "node", None)) is not None:
@@ -89,7 +90,7 @@ class Promotion(Recorder):
         args: tuple[Array, ...],
         kept: Any,
         values: list[Array],
-        parents: list[AnyNode | None],
+        parents: Sequence[AnyNode | None],
     ) -> tuple[tuple[Any, ...] | None, Any]:
         """How Python's numbers among the arguments of ``op`` count, as NumPy 2 has it.
 
@@ -152,7 +153,11 @@ class Promotion(Recorder):
         return None, False
 
     def of_truths(
-        self, op: Op, args: tuple[Array, ...], values: list[Array], parents: list[AnyNode | None]
+        self,
+        op: Op,
+        args: tuple[Array, ...],
+        values: list[Array],
+        parents: Sequence[AnyNode | None],
     ) -> tuple[tuple[Any, ...] | None, Any] | None:
         """What `promoted` gives where all are Python's and some, or the answer, truth values."""
         sizes = [self.weak.get(p) for p in parents]
@@ -178,13 +183,13 @@ class Promotion(Recorder):
         self.weak[number.node] = 1.0
         return number
 
-    def pythons(self, values: list[Any], parents: list[AnyNode | None]) -> list[Any]:
+    def pythons(self, values: list[Array], parents: Sequence[AnyNode | None]) -> list[Array]:
         """The values, with the numbers that the function itself would have for stand-ins."""
         return [
             self.python(v, p) if p in self.weak else v for v, p in zip(values, parents, strict=True)
         ]
 
-    def python(self, value: Any, node: AnyNode | None) -> Any:
+    def python(self, value: Array, node: AnyNode | None) -> Array:
         """The number that the function itself would have in place of a stand-in."""
         size = self.weak[node]
         if type(size) is Truth:
@@ -197,7 +202,7 @@ class Promotion(Recorder):
         raise Unwritable(f"{op.name}() needs {VARYING}")
 
 
-def narrows(op: Op, given: list[Any], values: list[Any], kwargs: Keywords) -> bool:
+def narrows(op: Op, given: list[Array], values: list[Array], kwargs: Keywords) -> bool:
     """Whether ``op`` takes Python's numbers among ``given`` in the dtype of the arrays there.
 
     ``values`` has doubles in their place.  A ufunc says what it takes; other functions, some of

@@ -51,7 +51,7 @@ def fault(
     run: Run,
     leaves: Sequence[Array],
     expected: Sequence[Array],
-    spoilt: Callable[[], AbstractContextManager[list[Any]]] | None = None,
+    spoilt: Callable[[], AbstractContextManager[list[Array]]] | None = None,
 ) -> str | None:
     """What is wrong with a kernel, in words; None if nothing is.
 
@@ -226,7 +226,7 @@ def identical(first: Sequence[Array], again: Sequence[Array]) -> bool:
 # --- which equation --------------------------------------------------------------------
 
 
-def culprit(program: Program, leaves: Sequence[Any]) -> str:
+def culprit(program: Program, leaves: Sequence[Array]) -> str:
     """The first equation of ``program`` that a kernel does not compute, in words."""
     equations = program.equations
     for everything in (True, False):  # where all is returned, no buffer is used twice
@@ -244,7 +244,7 @@ def culprit(program: Program, leaves: Sequence[Any]) -> str:
     return "what it returns"
 
 
-def computed(program: Program, equations: list[Equation], leaves: Sequence[Any]) -> bool:
+def computed(program: Program, equations: list[Equation], leaves: Sequence[Array]) -> bool:
     """Whether a kernel gives what the ops give for ``equations``."""
     part = without_dead_code(program.replace(result=[v for e in equations for v in e.outs]))
     values = dict(zip(program.inputs, leaves, strict=True))

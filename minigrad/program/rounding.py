@@ -48,7 +48,7 @@ def values_of(result: Tree) -> list[Array]:
 
 
 def different(
-    got: Sequence[Array], expected: Sequence[Array], spreads: Iterable[list[Any]]
+    got: Sequence[Array], expected: Sequence[Array], spreads: Iterable[list[Array]]
 ) -> str | None:
     """What differs between two answers by more than rounding; None if nothing does.
 
@@ -105,7 +105,7 @@ def within_rounding(got: Array, expected: Array, spread: Array) -> bool:
 
 
 def within(
-    got: Array, expected: Array, spread: Array, most: float, share: float, kind: Any
+    got: Array, expected: Array, spread: Array, most: float, share: float, kind: np.finfo[Any]
 ) -> bool:
     """Whether two arrays are no further apart than ``spread`` explains, as far as that is known."""
     size = np.abs(expected)
@@ -143,7 +143,7 @@ def strayed(x: Array, y: Array, sums: float) -> Array:
 
 def rounding(
     program: Program, leaves: Sequence[Array], exact: Sequence[Array] | None = None
-) -> Iterator[list[Any]]:
+) -> Iterator[list[Array]]:
     """For each output, how far its elements move as the last digits of all ops' arguments do.
 
     Each estimate is of one run more, and larger than the one before.
@@ -165,7 +165,7 @@ def rounding(
         parts.append(lower(program))
     trials = [Trials(part, values, size <= MUCH) for part in parts]
     still: list[Any] = [exact, None]
-    spread: list[Any] = [None] * (len(exact) if exact is not None else len(program.outputs))
+    spread: list[Array] = [None] * (len(exact) if exact is not None else len(program.outputs))
     for _ in range(times):
         for k, trial in enumerate(trials):
             if still[k] is None or (trial.decisive and not trial.decisions):
@@ -192,15 +192,15 @@ class Trials:
     def __init__(self, program: Program, values: dict[Var, Array], decisive: bool) -> None:
         self.program, self.values = program, values
         self.decisive = decisive and any(map(decides, program.equations))
-        self.decisions: list[list[Any]] = []
+        self.decisions: list[list[Array]] = []
         self.rng = np.random.default_rng(0)
         self.patterns: dict[np.dtype[np.generic], Array] = {}
 
-    def still(self) -> list[Any]:
+    def still(self) -> list[Array]:
         """What comes out if nothing is disturbed."""
         ops_that_decide = self.deciding()
 
-        def call(op: Op, args: Sequence[Array], kwargs: Keywords) -> Any:
+        def call(op: Op, args: Sequence[Array], kwargs: Keywords) -> Array:
             if next(ops_that_decide):
                 self.decisions.append(list(args))
             return call_forward(op, args, kwargs)
@@ -243,7 +243,7 @@ class Trials:
         moved = [part * pattern[: part.size] for (part,) in pieces(x)]
         return signed(np.concatenate(moved).reshape(x.shape), self.rng)
 
-    def displaced(self, op: Op, moved: list[Any], still: list[Any]) -> list[Any]:
+    def displaced(self, op: Op, moved: list[Array], still: list[Array]) -> list[Array]:
         """What an op decides by, anywhere that rounding can take it at worst.
 
         What is compared may be equal there, and what is asked for its truth or sign be 0.
@@ -264,13 +264,14 @@ class Trials:
             found = [self.met(x, np.zeros(()), r) for x, r in zip(found, reach, strict=True)]
         return found
 
-    def met(self, x: Any, other: Any, reach: Any) -> Any:
+    def met(self, x: Array, other: Array, reach: Array) -> Array:
         """``x``, half of the numbers that are within ``reach`` of ``other`` there."""
         if not is_real(x):
             return x
         close = (reach > 0) & (np.abs(widened(x) - widened(other)) <= 2 * reach)
         close &= self.rng.random(np.shape(close)) < 0.5
-        return np.where(close, other, x).astype(x.dtype)[()]
+        found: Array = np.where(close, other, x)
+        return found.astype(x.dtype)[()]
 
 
 def is_real(x: object) -> bool:
@@ -285,8 +286,8 @@ def decides(e: Equation) -> bool:
 
 
 def skipping(
-    ans: Any, op: Op, args: Sequence[Any], kwargs: Keywords, rng: np.random.Generator
-) -> Any:
+    ans: Array, op: Op, args: Sequence[Array], kwargs: Keywords, rng: np.random.Generator
+) -> Array:
     """Products of which those of 0 and what is not finite may be left out: BLAS does either."""
     if len(args) != 2 or all(np.isfinite(x).all() for x in args):
         return ans
@@ -298,7 +299,7 @@ def skipping(
     return np.where(meet, either, ans).astype(ans.dtype)[()]
 
 
-def signed(x: Array, rng: np.random.Generator, where: Any = False) -> Any:
+def signed(x: Array, rng: np.random.Generator, where: Array = False) -> Array:
     """``x``, with either sign for its NaN, and ``where`` else nobody says which they have."""
     if x.dtype.kind != "f" or not (unknown := np.isnan(x) | where).any():
         return x
@@ -306,7 +307,7 @@ def signed(x: Array, rng: np.random.Generator, where: Any = False) -> Any:
     return np.where(unknown, np.copysign(x, signs), x)[()]
 
 
-def of_sums(program: Program, exact: Sequence[Any]) -> list[Any]:
+def of_sums(program: Program, exact: Sequence[Array]) -> list[Array]:
     """The last digit of the largest in the row and the column of an answer that is a long sum.
 
     What is small in itself is a difference of such as are large there.
@@ -327,8 +328,8 @@ def of_sums(program: Program, exact: Sequence[Any]) -> list[Any]:
 
 
 def in_single_precision(
-    program: Program, values: dict[Var, Array], exact: Sequence[Any]
-) -> Iterator[list[Any]]:
+    program: Program, values: dict[Var, Array], exact: Sequence[Array]
+) -> Iterator[list[Array]]:
     """How far each answer is off in single precision, in units of double; if there is one.
 
     It takes half the time of the program itself, and no array has to be disturbed.
@@ -344,7 +345,7 @@ def in_single_precision(
     except Exception:
         return
     unit = float(np.finfo(np.float64).eps) / float(np.finfo(np.float32).eps)
-    spread: list[Any] = []
+    spread: list[Array] = []
     for x, y in zip(exact, rough, strict=True):
         if getattr(x, "dtype", None) != np.float64 or np.shape(x) != np.shape(y):
             spread.append(np.zeros(np.shape(x)))
@@ -356,12 +357,12 @@ def in_single_precision(
     yield spread
 
 
-def halved(x: Any) -> Any:
+def halved(x: Array) -> Array:
     """A double, or an array of them, in single precision."""
     return x.astype(np.float32) if getattr(x, "dtype", None) == np.float64 else x
 
 
-def in_single(op: Op, args: Sequence[Array], kwargs: Keywords) -> Any:
+def in_single(op: Op, args: Sequence[Array], kwargs: Keywords) -> Array:
     return op.forward(*map(halved, args), **kwargs)
 
 

@@ -59,7 +59,7 @@ class Run:
     key: tuple[Any, ...]
     weak: bool
     updates: list[Tensor]
-    pending: list[Any]
+    pending: list[Array]
     draws: list[Draw]
     inputs: list[Var]
     names: list[str]
@@ -86,7 +86,7 @@ class Run:
         self.single: bool = not self.numeric and scalar.is_single_numbers(program)
         self.names = [f"x{i}" for i in range(len(self.inputs))]
         self.unwritten = ""
-        self.ready: list[Any] = []  # the answer, if the proof has computed it already
+        self.ready: list[Tree] = []  # the answer, if the proof has computed it already
         try:
             self.written(*self._write())
         except Exception as error:  # the ops can do it all the same
@@ -113,7 +113,7 @@ class Run:
             expected = [getattr(x, "_value", x) for x in flatten(result, whole=True)[0]]
             answers: list[Tree] = []
 
-            def run(*leaves: Any) -> Any:
+            def run(*leaves: Array) -> Tree:
                 answers.append(self.run(*self.taken(leaves)))
                 return answers[-1]
 
@@ -126,7 +126,7 @@ class Run:
             self.ready = answers[:1]
 
     @contextmanager
-    def spoilt(self) -> Iterator[list[Any]]:
+    def spoilt(self) -> Iterator[list[Array]]:
         """Memory of the kernel's own that holds nothing sensible, and constants kept from it."""
         kept = [x for x in self.scope.values() if isinstance(x, np.ndarray)]
         open_ = [x for x in kept if x.flags.writeable]
@@ -158,13 +158,13 @@ class Run:
         """Whether all that it captured is what it was."""
         return all(p.holds() for p in self.places)
 
-    def answer(self, form: Form, args: Sequence[Any], kwargs: Keywords) -> Any:
+    def answer(self, form: Form, args: Sequence[Any], kwargs: Keywords) -> Tree:
         """The result of a call of this form."""
         if self.recorded and recording.get():
             return form.f(*args, **kwargs)
         return self.finished(self.run(*self.taken(form.ordered(self.program.parameters))))
 
-    def first(self, result: Tree) -> Any:
+    def first(self, result: Tree) -> Tree:
         """What the trace returned, recorded, as the result of the call that it was made for."""
         leaves, rebuild = flatten(result, whole=True)
         for draw in self.draws:
@@ -178,7 +178,7 @@ class Run:
             ]
         )
 
-    def finished(self, ans: Array) -> Any:
+    def finished(self, ans: Array) -> Tree:
         """The result, after the data of Tensors are set to what comes with it."""
         if not self.updates:
             return ans
@@ -209,7 +209,7 @@ class Run:
         entry_of(form, list(self.program.parameters), self.numeric, self.places, body, scope)
         self.entries[form.pattern] = scope
 
-    def in_numpy(self, *leaves: Any) -> Any:
+    def in_numpy(self, *leaves: Array) -> Tree:
         """A scalar program where ``math`` gave up: NumPy has an infinity or NaN for it."""
         given = [v.dtype.type(x) for v, x in zip(self.inputs, leaves, strict=True)]
         values = dict(zip(self.inputs, given, strict=True))
@@ -287,7 +287,7 @@ class Run:
         return [*lines, "return result"]
 
 
-def number_or_copy(x: object, python: bool) -> Any:
+def number_or_copy(x: object, python: bool) -> Array:
     """A result as Python's number or NumPy's; an array, a constant, with memory of its own."""
     if isinstance(x, np.ndarray) and x.ndim:
         return x.copy()
@@ -313,14 +313,14 @@ def is_recorded(outputs: Sequence[Array]) -> bool:
     return False
 
 
-def by_ops(program: Program, *leaves: Any) -> Any:
+def by_ops(program: Program, *leaves: Array) -> Tree:
     """The result of a program, op by op; nothing of it lies in memory of others."""
     result = evaluate(program, dict(zip(program.inputs, leaves, strict=True)), call_forward)
     parts, rebuild = flatten(result, whole=True)
     constants = (getattr(c, "_value", c) for c in program.constants.values())
     held = [x for x in (*leaves, *constants) if isinstance(x, np.ndarray)]
 
-    def own(x: Any) -> Any:
+    def own(x: Array) -> Array:
         shared = isinstance(x, np.ndarray) and any(np.may_share_memory(x, y) for y in held)
         return x.copy() if shared else x
 

@@ -19,6 +19,7 @@ from minigrad import ops
 from minigrad.ops.elementwise import bounded, branch
 from minigrad.ops.indexing import elements, one_entry
 from minigrad.program.equations import Equation, Program, Var, call_forward, evaluate, substitute
+from minigrad.typing import Array
 
 if TYPE_CHECKING:
     from minigrad.program.regions import Region
@@ -176,7 +177,7 @@ def is_plain(a: object) -> bool:
     return isinstance(a, Var) or type(a) in (bool, float) or (type(a) is int and abs(a) <= 2**53)
 
 
-def numpy_literal(a: object, e: Equation, bind: Callable[[Any], str]) -> str:
+def numpy_literal(a: object, e: Equation, bind: Callable[[object], str]) -> str:
     """A constant of an equation of NumPy's numbers, in the precision of what is beside it."""
     if isinstance(a, bool):
         return bind(np.bool_(a))
@@ -289,7 +290,7 @@ class Stretch:
             ]
         )
 
-        def in_numpy(*given: Any) -> Any:
+        def in_numpy(*given: Array) -> tuple[Array, ...]:
             values = {v: v.dtype.type(x) for v, x in zip(inputs, given, strict=True)}
             found = evaluate(program, values, call_forward)
             return tuple([v.dtype.type(x) for v, x in zip(result, found, strict=True)])
@@ -337,7 +338,7 @@ def is_entry(step: Equation | Region) -> bool:
 
 
 def body(
-    program: Program, names: list[str], bind: Callable[[Any], str] | None = None
+    program: Program, names: list[str], bind: Callable[[object], str] | None = None
 ) -> tuple[list[str], dict[Var, str]]:
     """Lines of Python, and the expression of every variable; ``names`` are the inputs'.
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import math
 from collections.abc import Hashable, Iterator
 from dataclasses import dataclass, field
-from typing import Any
 
 from minigrad import ops
 from minigrad.ops.indexing import elements
@@ -57,7 +56,7 @@ class SlicedOperation:
     op: Op
     other: Var
     right: bool
-    done: dict[int, tuple[Equation, Any]] = field(default_factory=dict)
+    done: dict[int, tuple[Equation, Var | None]] = field(default_factory=dict)
 
     def shape(self) -> Shape:
         """The shape of the operation on ``x`` itself."""

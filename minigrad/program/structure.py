@@ -20,7 +20,7 @@ from minigrad.typing import Tree
 
 
 def structure_source(
-    tree: Tree, words: Iterator[str], bind: Callable[[Any], str], lines: list[str]
+    tree: Tree, words: Iterator[str], bind: Callable[[object], str], lines: list[str]
 ) -> str:
     """Source that builds the structure of ``tree`` of ``words``, one for each leaf.
 
@@ -67,7 +67,7 @@ def structure_source(
     return name
 
 
-def empty_source(tree: Tree, bind: Callable[[Any], str]) -> str | None:
+def empty_source(tree: Tree, bind: Callable[[object], str]) -> str | None:
     """Source of a container like ``tree`` without what it holds; None where only a copy is one."""
     kind = type(tree)
     if kind is OrderedDict:

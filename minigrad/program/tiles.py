@@ -12,11 +12,16 @@ import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from minigrad.program.equations import Equation
+from minigrad.typing import Array
+
+if TYPE_CHECKING:
+    from minigrad.program.memory import Memory
+
 
 NARROW = 64
 """Rows of at most this many elements are kept by columns in tiles (a quarter elsewhere)."""
@@ -39,7 +44,7 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_pool.clear)  # threads do not survive a fork
 
 
-def collector(e: Equation) -> Callable[[list[Any]], Any]:
+def collector(e: Equation) -> Callable[[list[Array]], Array]:
     """How to combine what the tiles collected for a reduction over rows."""
     f: Any = e.op.reduction
     return lambda parts: f.reduce(np.array(parts), axis=0)
@@ -52,15 +57,15 @@ class Runner:
     rest: Any
     rows: int
     step: int
-    how: list[Callable[[list[Any]], Any]]
+    how: list[Callable[[list[Array]], Array]]
 
     def __init__(
-        self, full: Any, rest: Any, rows: int, step: int, how: list[Callable[[list[Any]], Any]]
+        self, full: Any, rest: Any, rows: int, step: int, how: list[Callable[[list[Array]], Array]]
     ) -> None:
         self.full, self.rest, self.rows, self.step, self.how = full, rest, rows, step, how
-        self.spare: list[Any] = []
+        self.spare: list[Memory] = []
 
-    def __call__(self, *arrays: Any) -> Any:
+    def __call__(self, *arrays: Array) -> Any:
         tile, memory = self.full
         step, count = self.step, self.rows // self.step
         parts: list[Any] = [None] * count

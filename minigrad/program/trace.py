@@ -52,7 +52,7 @@ def identifier(name: str) -> str:
 
 
 def trace(
-    f: Function, *args: Any, static: str | int | Sequence[str | int] = (), **kwargs: Any
+    f: Function, *args: Tree, static: str | int | Sequence[str | int] = (), **kwargs: Any
 ) -> Program:
     r"""The program that ``f`` is for arguments like these; of a matrix, its trace.
 
@@ -120,7 +120,7 @@ def recorded(
     fixed: Collection[str],
     vary: Collection[str],
     tracer: Tracer,
-) -> tuple[Program, Any]:
+) -> tuple[Program, Tree]:
     """The program of ``f`` as ``tracer`` records it, and what ``f`` returned.
 
     Parameters
@@ -212,7 +212,7 @@ def function_name(f: Function) -> str:
     return str(getattr(f, "__name__", "f"))
 
 
-def stand_in(tracer: Tracer, tree: Tree, name: str, vary: Collection[str] = ()) -> Any:
+def stand_in(tracer: Tracer, tree: Tree, name: str, vary: Collection[str] = ()) -> Tree:
     """The argument with inputs in place of its numbers and arrays."""
     leaves, rebuild = flatten(tree, whole=True)
     places = list(leaf_paths(name, tree))
@@ -361,7 +361,7 @@ class Reader:
                         found.setdefault(id(value), path.replace(".", "_") if inside else path)
         return found
 
-    def swapped(self, tree: Tree, inputs: bool) -> Any:
+    def swapped(self, tree: Tree, inputs: bool) -> Tree:
         """A tree of Tensors as one of variables."""
         leaves, rebuild = flatten(tree, whole=True)
         return rebuild([self.atom(x) if not inputs or isinstance(x, Tensor) else x for x in leaves])
@@ -433,7 +433,7 @@ class Reader:
             return self.vars[v.node]
         return tuple(self.metadata(part) for part in v) if isinstance(v, tuple) else v
 
-    def atom(self, x: object) -> Any:
+    def atom(self, x: object) -> Operand:
         """A result: a variable or a constant."""
         if isinstance(x, Tensor):
             return self.constant(x._value) if x.node is None else self.vars[x.node]

@@ -12,7 +12,7 @@ import operator
 import os
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from types import CodeType, FrameType
 from typing import Any, NoReturn
@@ -101,7 +101,7 @@ class Tracer(Promotion):
         self.hook: Any = None
         self._frozen: dict[int, tuple[Any, Any]] = {}
 
-    def apply(self, op: Op, args: tuple[Any, ...], kwargs: Keywords) -> Any:
+    def apply(self, op: Op, args: tuple[Array, ...], kwargs: Keywords) -> Array:
         """`Recorder.apply`; its own calls, a hundred for each op, are nothing to listen to."""
         hook = self.hook
         if hook is None or sys.getprofile() is not hook:
@@ -144,7 +144,7 @@ class Tracer(Promotion):
         self.captured[t.node] = draw
         return t
 
-    def entered(self, x: Any) -> Tensor:
+    def entered(self, x: Array) -> Tensor:
         """A stand-in for what varies between calls."""
         given = x._value if isinstance(x, Tensor) else x
         number = isinstance(given, float) and not isinstance(given, np.generic)
@@ -196,7 +196,7 @@ class Tracer(Promotion):
         new = self.passive(new) if new.node is not None else new
         self.updates[id(t)] = t, new
 
-    def value_of(self, t: Tensor) -> Any:
+    def value_of(self, t: Tensor) -> Array:
         return self.updates[id(t)][1]._value if id(t) in self.updates else t._value
 
     def refuse(self, t: Tensor, what: str) -> NoReturn:
@@ -235,7 +235,7 @@ class Tracer(Promotion):
             return f" {symbol} ".join(words)
         return f"{t.node.op.name}({', '.join(words)})"
 
-    def operands(self, op: Op, args: Any) -> tuple[list[Any], list[AnyNode | None]]:
+    def operands(self, op: Op, args: Sequence[Array]) -> tuple[list[Any], list[AnyNode | None]]:
         """Values as they are now, whatever the function does to its arrays later."""
         if self.updates:
             args = tuple(self.updates.get(id(x), (x, x))[1] for x in args)
@@ -269,11 +269,11 @@ class Tracer(Promotion):
         if isinstance(g, Tensor) and g.node is not None:
             self.gradient_of.setdefault(g.node, []).append(node)
 
-    def after_rule(self, node: AnyNode, argnum: int, g: Array, c: Any) -> None:
+    def after_rule(self, node: AnyNode, argnum: int, g: Array, c: Array) -> None:
         """Nothing: the rule has recorded itself."""
 
 
-def identical(a: Any, b: Any) -> bool:
+def identical(a: Array, b: Array) -> bool:
     """Whether two arrays hold the same bits."""
     if a.shape != b.shape or a.dtype != b.dtype:
         return False
@@ -286,7 +286,7 @@ def identical(a: Any, b: Any) -> bool:
     return all((p.view(bits) == q.view(bits)).all() for p, q in parts)
 
 
-def chunks(a: Any) -> Iterator[Any]:
+def chunks(a: Array) -> Iterator[Array]:
     """An array in pieces of some thousand elements, so that what is made of one is small."""
     if a.ndim == 1 or a.size // a.shape[0] < 2**16:
         step = max(1, 2**16 // (a.size // a.shape[0]))
@@ -310,7 +310,7 @@ def watched(tracer: Tracer) -> Iterator[None]:
     before = sys.getprofile()
     heard: Any = before if callable(before) else None
 
-    users: dict[Any, bool] = {}  # code seen before, and whether it is the user's
+    users: dict[CodeType, bool] = {}  # code seen before, and whether it is the user's
 
     def hook(frame: FrameType, event: Any, arg: Any) -> None:
         if event == "return":

@@ -18,7 +18,7 @@ from minigrad.data import CONTINUOUS, NUMERIC
 from minigrad.errors import label
 from minigrad.ops.record import Op
 from minigrad.tensor.tensor import Tensor
-from minigrad.typing import Array, DType, Shape
+from minigrad.typing import Array, DType, Index, Shape
 
 
 class Buffer(Tensor):
@@ -26,8 +26,8 @@ class Buffer(Tensor):
 
     __slots__ = ("_dtype", "_place", "_starts", "_whole", "_written")
 
-    def __init__(self, initial: Array, place: Any, dtype: np.dtype[Any]) -> None:
-        self._written: list[Any] = [initial]
+    def __init__(self, initial: Array, place: Index, dtype: np.dtype[Any]) -> None:
+        self._written: list[Array] = [initial]
         self._starts = [0]
         self._place = place
         self._dtype = dtype
@@ -50,7 +50,7 @@ class Buffer(Tensor):
     def dtype(self) -> Any:
         return self._dtype
 
-    def __setitem__(self, key: Any, value: Array) -> None:
+    def __setitem__(self, key: Index, value: Array) -> None:
         key = ops.indexing.settled(key)
         place = self._place[key]
         shape = np.shape(value)
@@ -74,7 +74,7 @@ class Buffer(Tensor):
         self._place[key] = start + np.arange(value.size).reshape(shape)
         self._whole = None
 
-    def __getitem__(self, key: Any) -> Any:
+    def __getitem__(self, key: Index) -> Any:
         if self._whole is not None:
             return self._whole[key]
         return self._gathered(self._place[ops.indexing.settled(key)])
@@ -85,7 +85,7 @@ class Buffer(Tensor):
             self._whole = self._gathered(self._place)
         return self._whole
 
-    def _gathered(self, place: Any) -> Any:
+    def _gathered(self, place: Index) -> Any:
         """The values at ``place``."""
         shape, place = np.shape(place), np.ravel(place)
         if not place.size:

@@ -132,7 +132,7 @@ def concrete(x: Array) -> Array:
     return x
 
 
-def check_real(op: Op, args: Any, values: Array, kwargs: Keywords) -> None:
+def check_real(op: Op, args: Sequence[Array], values: Array, kwargs: Keywords) -> None:
     """Refuse complex numbers, for an op that is not known to be right for them."""
     if any(map(is_complex, (*values, *kwargs.values()))):
         raise TypeError(f"{call_text(op, args, kwargs)}: {REAL_ONLY}")
@@ -322,7 +322,7 @@ def apply_binary(op: Op, x: Array, y: Array) -> Array:
 
 def _finish(
     op: Op,
-    args: Any,
+    args: Sequence[Array],
     values: list[Array],
     parents: Sequence[AnyNode | None],
     kwargs: Keywords,
@@ -391,7 +391,7 @@ def _record(
     return node
 
 
-def no_derivative(op: Op, args: Any, kwargs: Any, i: int) -> TypeError:
+def no_derivative(op: Op, args: Sequence[Array], kwargs: Keywords, i: int) -> TypeError:
     """The error for a gradient that does not exist, or that nobody has a formula for."""
     return TypeError(
         f"{call_text(op, args, kwargs)}: {op.unruled} with respect to "

@@ -19,11 +19,11 @@ def method(function: Function) -> Callable[..., Tensor]:
     """A function of the library as a method."""
     if isinstance(function, Op):
 
-        def call(self: Tensor, *args: Any, **kwargs: Any) -> Any:
+        def call(self: Tensor, *args: Any, **kwargs: Any) -> Array:
             return Op.__call__(function, self, *args, **kwargs)  # half the cost of function(...)
     else:
 
-        def call(self: Tensor, *args: Array, **kwargs: Any) -> Any:
+        def call(self: Tensor, *args: Array, **kwargs: Any) -> Array:
             return function(self, *args, **kwargs)
 
     call.__name__ = function.__name__

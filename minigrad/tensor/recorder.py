@@ -7,7 +7,7 @@ graph, and a batch does it again for many examples.
 from __future__ import annotations
 
 import operator
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -155,7 +155,7 @@ class Recorder:
             return wrap(ans, node)
         return tuple(wrap(y, self.picked(node, i)) for i, y in enumerate(ans))
 
-    def operands(self, op: Op, args: Any) -> tuple[list[Array], list[AnyNode | None]]:
+    def operands(self, op: Op, args: Sequence[Array]) -> tuple[list[Array], list[AnyNode | None]]:
         """The values of arguments, and where they come from."""
         values: list[Array] = []
         parents: list[AnyNode | None] = []
@@ -173,7 +173,7 @@ class Recorder:
         args: tuple[Array, ...],
         kept: object,
         values: list[Array],
-        parents: list[AnyNode | None],
+        parents: Sequence[AnyNode | None],
     ) -> tuple[tuple[Array, ...] | None, Any]:
         """How Python's numbers among the arguments count; `Tracer` knows."""
         raise NotImplementedError
@@ -218,10 +218,10 @@ class Recorder:
     def node(
         self,
         op: Op,
-        args: Any,
+        args: Sequence[Array],
         values: list[Array],
-        parents: list[AnyNode | None],
-        kwargs: Any,
+        parents: Sequence[AnyNode | None],
+        kwargs: Keywords,
         ans: Array,
     ) -> Node:
         """What the call leaves behind; passive unless a gradient flows through."""

@@ -31,7 +31,7 @@ from minigrad.graph import (
     writing,
 )
 from minigrad.tensor.protocols import Protocols
-from minigrad.typing import Array, Axis, DType, Shape
+from minigrad.typing import Array, Axis, DType, Index, Shape, Tree
 
 if TYPE_CHECKING:
     from minigrad.tensor.methods import Methods
@@ -267,7 +267,7 @@ class Tensor(Protocols, Methods):
             )
         return self._look(".item()").item()
 
-    def tolist(self) -> Any:
+    def tolist(self) -> Tree:
         """The values as nested lists of Python numbers."""
         return self._look(".tolist()").tolist()
 
@@ -365,7 +365,7 @@ class Tensor(Protocols, Methods):
 
     # --- what would write into it ---------------------------------------------------------
 
-    def __setitem__(self, key: Any, value: Array) -> None:
+    def __setitem__(self, key: Index, value: Array) -> None:
         if modes.special and (write := writing.get()) is not None:
             write(self, key, value)
             return
