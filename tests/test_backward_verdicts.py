@@ -125,6 +125,25 @@ def backward(dout, cache):
         assert not report.ok and f"the gradient of {told}, in whose place" in report.note, report
 
 
+def test_lists_of_gradients_that_are_lost_or_stand_in_another_order() -> None:
+    source = """import numpy as np
+def forward(x, weights, shifts, scale):
+    return scale * (x @ weights[0] @ weights[1] + shifts[0] + shifts[1]), (x, weights, scale)
+def backward(dout, cache):
+    x, (v, w), scale = cache
+    dout = scale * dout
+    ws = [x.T @ dout @ w.T, (x @ v).T @ dout]
+    bs = [dout.sum(0), dout.sum(0)]
+    return """
+    args = ARGS[0], [ARGS[1], ARGS[1].T], [ARGS[2], 2 * ARGS[2]], 1.5
+    report = graded(source + "ws, 1.0\n", *args)
+    assert not report.ok and "computed and not returned: bs" in report.note, report
+    report = graded(
+        HEAD.replace("w, b):", "w, b, rate):") + BODY + "    return db, dx\n", *ARGS, 0.1
+    )
+    assert report.ok and "in another order than the inputs: db, dx" in report.note, report
+
+
 @pytest.mark.parametrize("ending", ["dx, dw, db, {}", "{}, (dx, dw, db)", "(dx, dw, db), {}"])
 @pytest.mark.parametrize("extra", ["None", "[h[0], x]", "[]", "{'h': [h], 'name': 'net'}", "x[0]"])
 def test_what_is_returned_beside_the_gradients_is_no_error(ending: str, extra: str) -> None:

@@ -147,8 +147,8 @@ class Layout:
         """Whether one of some names is said to be no gradient."""
         self.inputs = [t.node for _, t in runs.inputs]
         self.paths = [keys_of(path) for path, _ in runs.inputs]
-        self.order: list[str] = []
-        """What is returned, where that is another order than that of the inputs."""
+        self.reordered = False
+        """Whether one value for each input is returned, and not in the order of the inputs."""
         self.arguments: dict[str, list[int]] = {}
         """The inputs that each argument holds."""
         self.slots: dict[Any, list[int]] = {}
@@ -314,7 +314,7 @@ class Layout:
             if len(answer) == len(rows):
                 if self.in_order(answer, [alone(p) for p in rows]):
                     return rows
-                self.order = [self.named_or_of(value) for value in answer]
+                self.reordered = True
                 return []
         if len(answer) > len(every) or all_apart([self.told(value) for value in answer]):
             return []

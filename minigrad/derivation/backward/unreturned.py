@@ -13,6 +13,7 @@ from minigrad.derivation.backward.handed import (
     Handed,
     Steps,
     alike,
+    is_same,
     last_key,
     numbers_of,
 )
@@ -58,9 +59,16 @@ class Left:
         runs, layout = collector.runs, collector.layout
         final = runs.watch.final if runs.watch is not None else {}
         self.graded = {c.node for c in claims if c.returned}
+        self.known = [(h, h.place) for h in collector.answer
+                      if h.place is not None and layout.inputs[h.place] in self.graded]  # fmt: skip
+        """What is returned and graded, and of which inputs."""
         free = layout.free(self.graded)
         self.inputs = [runs.inputs[i] for i in free]
         computed = {collector.first_of(c): c.path for c in claims if is_local(c.path, runs.watch)}
+        computed |= {collector.inputs[h.place]: name for name, held in collector.held_lists()
+                     for places in layout.arguments.values()
+                     for h in layout.matched(held, places)
+                     if h.place in free and is_same(h.value, layout.truth(h.place))}  # fmt: skip
         self.lost = {i: computed[node] for i, node in enumerate(collector.inputs)
                      if node in computed and i in free}  # fmt: skip
         """Gradients that are computed and not returned."""
@@ -97,9 +105,7 @@ class Left:
         By its key, by its number, or between its neighbours.
         """
         layout, free = collector.layout, collector.layout.free(self.graded)
-        known = [x for x in collector.answer
-                 if x.place is not None and layout.inputs[x.place] in self.graded]  # fmt: skip
-        level = max((common(h.steps, x.steps) for x in known), default=0)
+        level = max((common(h.steps, x.steps) for x, _ in self.known), default=0)
         if h.place is not None or len(h.steps) <= level:
             return level, [i for i in free if h.place in (i, None)]
         step = h.steps[level]
@@ -112,16 +118,15 @@ class Left:
             own = layout.arguments.get("self", [])
             return level, [i for i in free if i in layout.slots[step] and i not in own]
         k = collector.answer.index(h)
-        row = [(x.place, i < k) for i, x in enumerate(collector.answer)
-               if x in known and x.place is not None
-               and common(h.steps, x.steps) == level]  # fmt: skip
+        row = [(p, collector.answer.index(x) < k) for x, p in self.known
+               if common(h.steps, x.steps) == level]  # fmt: skip
         before, after = ([p for p, first in row if first is side] for side in (True, False))
         if before + after == sorted(before + after):
             first, last = max(before, default=-1), min(after, default=len(layout.inputs))
             inside = [i for i in free if first < i < last]
             if before and after:
                 return level, inside
-            free = free if layout.order else inside
+            free = free if layout.reordered else inside
         return level, [] if forward else [i for i in free if i in self.due]
 
     def set_beside(self, collector: Collector, claims: list[Claim]) -> dict[str, Place]:
@@ -155,8 +160,9 @@ def notes(collector: Collector, claims: list[Claim]) -> Iterator[str]:
         yield f"not graded: {names}, {words}"
     if left.lost and collector.answer:
         yield f"computed and not returned: {', '.join(dict.fromkeys(left.lost.values()))}"
-    if collector.layout.order:
-        order = ", ".join(collector.layout.order)
+    places = [p for h, p in left.known if len(h.steps) == 1 and isinstance(h.steps[0], int)]
+    if collector.layout.reordered or places != sorted(places):
+        order = ", ".join(map(collector.layout.named_or_of, collector.runs.answer))
         yield f"returned in another order than the inputs: {order}"
     if left.kept:
         yield (
