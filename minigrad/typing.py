@@ -26,6 +26,8 @@ Keywords: TypeAlias = Mapping[str, Any]
 """What is given by name: metadata of an op, variables of a scope."""
 Variables: TypeAlias = dict[str, Any]
 """A user's variables by name, whatever they hold; those of a namespace that code runs in."""
+Json: TypeAlias = dict[str, Any]
+"""An object of a text in JSON."""
 Shape: TypeAlias = tuple[int, ...]
 Axis: TypeAlias = int | Sequence[int] | None
 DType: TypeAlias = DTypeLike | None

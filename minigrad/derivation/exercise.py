@@ -57,7 +57,7 @@ class Step:
     quantity: str
     formula: str
     key: str
-    value: Any = None
+    value: Array = None
 
 
 @dataclass(frozen=True)

@@ -298,7 +298,7 @@ def folded(q: Quantity, exact: Array, found: Numeric) -> tuple[Array, Numeric]:
 # --- kinks -----------------------------------------------------------------------------
 
 
-def at_kink(node: AnyNode) -> Any:
+def at_kink(node: AnyNode) -> Array | None:
     """Where the inputs of ``node`` are exactly at its kink; None where they are not."""
     if node.op is None or node.op.kink is None:
         return None
@@ -349,8 +349,8 @@ class Base:
 
     changes: Changes
     used: list[Quantity]
-    value: Any
-    blur: Any = 0.0
+    value: Array
+    blur: Array = 0.0
     stop: set[AnyNode] = field(default_factory=set)
 
 

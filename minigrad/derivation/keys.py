@@ -23,7 +23,7 @@ from minigrad.graph import AnyNode, backward_pass
 from minigrad.reading.names import Names
 from minigrad.tensor import Tensor
 from minigrad.tensor.door import wrap
-from minigrad.typing import Array
+from minigrad.typing import Array, Index
 
 OUTPUTS = (
     "L",
@@ -86,7 +86,7 @@ class Key:
     u: AnyNode
     v: AnyNode
     rate: float = 0.0
-    index: Any = None
+    index: Index = None
     bare: bool = False
 
 
@@ -429,9 +429,9 @@ def denominators(text: str) -> Iterator[tuple[str, str]]:
         yield left.strip(" *·()"), right.strip(" *·()")
 
 
-def places(text: str) -> tuple[Any, ...]:
+def places(text: str) -> tuple[int | slice, ...]:
     """The index that ``[0, 1]``, ``[0][1]`` or ``[:, 2]`` means."""
-    found: list[Any] = []
+    found: list[int | slice] = []
     for part in text.strip("[]").replace("][", ",").split(","):
         if ":" in part:
             found.append(slice(*(int(p) if p.strip() else None for p in part.split(":"))))

@@ -62,9 +62,9 @@ class Candidate:
     """A slip applied to the truth."""
 
     kind: str
-    value: Any
+    value: Array
     words: str
-    edits: Any = None
+    edits: Mapping[Edge, Edit] | None = None
 
 
 @dataclass(frozen=True)
@@ -121,7 +121,7 @@ class Search(Vocabulary):
         """Whether only single numbers are looked for among the local factors."""
         self.pairs: list[tuple[Candidate, Finding]] = []
         """Candidates that need a second slip to reproduce the hand value."""
-        self.made: Any = None
+        self.made: Mapping[Edge, Edit] | None = None
         """The changed rules of the answer computed last."""
         self.hit: Candidate | None = None
         self.given: list[Quantity] = []
@@ -400,7 +400,7 @@ class Search(Vocabulary):
 
         return Search(q, self.base, self.names, close, np.asarray(1e-5 * np.abs(hand)))
 
-    def close_to(self, value: Any) -> bool:
+    def close_to(self, value: Array) -> bool:
         """Whether the hand value, of another shape than expected, is ``value``."""
         return bool(np.allclose(self.q.hand, value, rtol=1e-6, atol=float(np.max(self.slack))))
 

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from fractions import Fraction
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 
@@ -65,9 +65,9 @@ class Hand:
         Relative spacing of its type where that is coarser than float64, else 0.
     """
 
-    array: Any
-    unit: Any
-    implied: Any
+    array: Array
+    unit: Array
+    implied: Array
     spacing: float = 0.0
 
 
@@ -220,7 +220,7 @@ def number(text: str) -> tuple[float, float]:
 def worked_out(bare: str, text: str) -> tuple[float, float]:
     """What numbers and signs between them come to, and what the digits of long ones move."""
 
-    def unknown(name: str) -> Any:
+    def unknown(name: str) -> NoReturn:
         raise NoFormula(f"no number is called {name!r}")
 
     def computed(moved: float = math.nan, by: float = 0.0) -> float:

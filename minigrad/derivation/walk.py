@@ -258,7 +258,7 @@ class Part:
     u: AnyNode
     v: AnyNode
     inside: dict[AnyNode, list[int]]
-    plan: list[Any] | None = None
+    plan: list[tuple[Any, ...]] | None = None
 
     @property
     def forward(self) -> list[AnyNode]:

@@ -6,7 +6,7 @@ import functools
 import re
 import unicodedata
 from collections.abc import Callable, Hashable, Sequence
-from typing import Any, TypeVar, cast
+from typing import TypeVar, cast
 
 import numpy as np
 
@@ -17,6 +17,7 @@ from minigrad.derivation.formulas.grammar import written
 from minigrad.derivation.walk import Edge, size_of
 from minigrad.graph import AnyNode
 from minigrad.reading.names import Names
+from minigrad.typing import Index
 
 PRIMES = {ops.sigmoid: "σ'"}
 """What derivatives are called where it is not the function's name with a prime."""
@@ -31,7 +32,7 @@ def remembered(f: Wording) -> Wording:
     """Said once of each part: a search asks for the same words at every slip."""
 
     @functools.wraps(f)
-    def said(self: Words, *parts: Any) -> str:
+    def said(self: Words, *parts: Hashable) -> str:
         key = (f, *parts)
         if key not in self._said:
             self._said[key] = f(self, *parts)
@@ -169,7 +170,7 @@ class Words:
         return f"of {self.describe(below)} in {self.describe(user)}"
 
 
-def spelled(index: Any) -> str:
+def spelled(index: Index) -> str:
     """What stands between the brackets of an index."""
     if isinstance(index, tuple):
         return ", ".join(map(spelled, index))

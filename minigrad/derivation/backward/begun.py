@@ -7,7 +7,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import suppress
 from itertools import chain
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
@@ -16,6 +16,7 @@ from minigrad.derivation.backward.lines import Change, change_kinds, target
 from minigrad.derivation.backward.repairing import CHANGE, Search, Slip
 from minigrad.derivation.backward.terms import missing_terms, with_term
 from minigrad.derivation.backward.watch import Event, Statement
+from minigrad.typing import Array
 
 
 class Aim(NamedTuple):
@@ -23,7 +24,7 @@ class Aim(NamedTuple):
 
     k: int
     path: str
-    value: Any
+    value: Array
 
 
 def where_it_begins(search: Search) -> Slip | None:
@@ -47,7 +48,7 @@ def where_it_begins(search: Search) -> Slip | None:
     return None
 
 
-def first_aims(search: Search) -> Iterator[tuple[Event, Any]]:
+def first_aims(search: Search) -> Iterator[tuple[Event, Array]]:
     """The statements that make gradients that are wrong, and what they would have to set."""
     for c in sorted(search.claims, key=lambda c: c.order):
         aim = target(c, search.flows)

@@ -43,12 +43,12 @@ from minigrad.derivation.backward.student import (
     with_defaults,
 )
 from minigrad.derivation.backward.variables import Variables, layers_in, own_names
-from minigrad.derivation.backward.watch import STEP, Watch, watching
+from minigrad.derivation.backward.watch import STEP, Look, Watch, watching
 from minigrad.errors import is_user, label
 from minigrad.graph import ancestors
 from minigrad.reading.names import Scope
 from minigrad.tensor import Tensor, wrap
-from minigrad.typing import Function, Keywords
+from minigrad.typing import Array, Function, Keywords
 
 UPSTREAM = re.compile(r"d[A-Za-z_]\w*|d|g|delta\w*|.*grad\w*|upstream\w*|out_?bar|top_diff")
 HELPERS = 200
@@ -88,7 +88,7 @@ class Runs:
     inputs: list[tuple[str, Tensor]]
     outputs: list[Tensor] = field(default_factory=list)
     values: list[Any] = field(default_factory=list)
-    upstream: dict[str, Any] = field(default_factory=dict)
+    upstream: dict[str, Array] = field(default_factory=dict)
     variables: dict[str, list[Tensor]] = field(default_factory=dict)
     scopes: list[Scope] = field(default_factory=list)
     alike: dict[int, tuple[Any, Tensor]] = field(default_factory=dict)
@@ -102,7 +102,7 @@ class Runs:
     stopped: Exception | None = None
     """What the backward function raised."""
     again: Any = None
-    start: Any = None
+    start: Start | None = None
     """The call that is graded, so that it can be made again."""
     shared: set[CodeType] = field(default_factory=set)
     """The functions that the forward function runs: what they do is right."""
@@ -168,7 +168,7 @@ class Check:
             watches: list[Watch] = []
             known = wanted(runs)
 
-            def choose(frame: FrameType) -> Any:
+            def choose(frame: FrameType) -> Look | None:
                 if not is_user(frame.f_code.co_filename):
                     return None
                 if going_on := next((w for w in watches if w.frame is frame), None):
@@ -431,7 +431,7 @@ class Check:
                 call.append(value)
         return call, options
 
-    def seeds(self, runs: Runs, ups: list[str]) -> list[Any]:
+    def seeds(self, runs: Runs, ups: list[str]) -> list[Array]:
         """The gradients from above, one for each output.
 
         Raises
@@ -444,7 +444,7 @@ class Check:
             given = [given.get(n) for n in ups]
         elif given is None or len(values) == 1:
             given = [given] * len(values)
-        found: list[Any] = []
+        found: list[Array] = []
         for i, (seed, value) in enumerate(zip(given, values, strict=False)):
             if seed is None:
                 made = np.random.default_rng(1_618_033 + i).normal(size=value.shape)

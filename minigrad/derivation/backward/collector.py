@@ -18,6 +18,7 @@ from minigrad.derivation.backward.stages import Timed, chain_below, staged
 from minigrad.derivation.backward.variables import layers_in
 from minigrad.derivation.backward.watch import Event, Statement, equal, held_at, read_in
 from minigrad.graph import AnyNode
+from minigrad.typing import Array
 
 
 class Collector:
@@ -108,7 +109,7 @@ class Collector:
         meaning = self.namer.meaning(path, self.aliases)
         return meaning is not None and len(self.namer.variables.get(meaning.variable, [])) > 2
 
-    def of(self, path: str, made: list[Any], every_pass: bool) -> Iterator[Claim]:
+    def of(self, path: str, made: list[list[Timed]], every_pass: bool) -> Iterator[Claim]:
         """The claims about one variable: the last time that it was made, or each time."""
         meaning = self.namer.meaning(path, self.aliases)
         if meaning is None or self.is_value(path, made):
@@ -147,12 +148,12 @@ class Collector:
                 claim.whole = False
             yield claim
 
-    def is_value(self, path: str, made: list[Any]) -> bool:
+    def is_value(self, path: str, made: list[list[Timed]]) -> bool:
         """Whether it is a variable of the forward function, with the value that it had there."""
         values = [] if self.runs.both else self.namer.variables.get(path, [])
         return any(equal(made[-1][-1][1].after, t._value) for t in values)
 
-    def versions(self, path: str, variable: str, value: Any) -> list[AnyNode]:
+    def versions(self, path: str, variable: str, value: Array) -> list[AnyNode]:
         """The values that a variable had; of several of that name, the one of its shape."""
         found: list[AnyNode] = []
         for name in self.namer.alike(variable):
@@ -169,7 +170,7 @@ class Collector:
         found = self.namer.variables.get(meaning.variable, []) if meaning is not None else []
         return next((t.node for t in reversed(found) if t.node in self.flows.total), None)
 
-    def version(self, versions: list[AnyNode], value: Any, made: int, j: int) -> AnyNode | None:
+    def version(self, versions: list[AnyNode], value: Array, made: int, j: int) -> AnyNode | None:
         """Which of the values that a variable had: the one that fits, or by the order of a loop.
 
         None of what a loop makes last, for a value from before it that takes no part.
@@ -357,7 +358,7 @@ class Collector:
         found.append(claim)
         return True
 
-    def keyed(self, key: str | None, number: Any) -> AnyNode | None:
+    def keyed(self, key: str | None, number: Array) -> AnyNode | None:
         """What stands under a key that is its own name, or that of its gradient."""
         names = [] if key is None else [key, *readings(key)]
         held = [self.namer.variables.get(self.namer.variable(x) or "", [])[:1] for x in names]

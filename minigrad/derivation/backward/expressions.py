@@ -19,6 +19,7 @@ from minigrad.derivation.backward.numbers import (
     RETURN,
     RETURNED,
     YIELDED,
+    Definition,
     Frame,
     Held,
     Opaque,
@@ -39,6 +40,7 @@ from minigrad.derivation.backward.numbers import (
 from minigrad.derivation.backward.tables import OPERATIONS, SIGNS, Unknown
 
 Code = Callable[[Frame], Any]
+Listed = ast.ListComp | ast.GeneratorExp | ast.SetComp
 
 
 class Compiler:
@@ -126,7 +128,7 @@ class Compiler:
 
         return run
 
-    def _ifexp(self, node: Any) -> Code:
+    def _ifexp(self, node: ast.IfExp) -> Code:
         test, body, other = map(self.code, (node.test, node.body, node.orelse))
         return lambda f: body(f) if truth(test(f)) else other(f)
 
@@ -152,8 +154,8 @@ class Compiler:
 
         return run
 
-    def _dict(self, node: Any) -> Code:
-        keys = [k and self.code(k) for k in node.keys]
+    def _dict(self, node: ast.Dict) -> Code:
+        keys = [None if k is None else self.code(k) for k in node.keys]
         pairs = list(zip(keys, map(self.code, node.values), strict=True))
 
         def run(f: Frame) -> Any:
@@ -185,17 +187,17 @@ class Compiler:
         held, name = self.code(node.value), node.attr
         return lambda f: attribute(held(f), name, f.machine)
 
-    def _joinedstr(self, node: Any) -> Code:
+    def _joinedstr(self, node: ast.JoinedStr) -> Code:
         parts = [self.code(v.value if isinstance(v, ast.FormattedValue) else v)
                  for v in node.values]  # fmt: skip
         if any(getattr(v, "format_spec", None) is not None for v in node.values):
             return unknown(node)
         return lambda f: "".join(text_of(p(f)) for p in parts)
 
-    def _lambda(self, node: Any) -> Code:
+    def _lambda(self, node: ast.Lambda) -> Code:
         return self._made(node)
 
-    def _made(self, node: Any) -> Code:
+    def _made(self, node: Definition) -> Code:
         """A function within a function: its defaults are what they are when it is made."""
         args = node.args
         names = [a.arg for a in (*args.posonlyargs, *args.args)]
@@ -206,17 +208,17 @@ class Compiler:
             f.own.function, None, node, f.vars, {n: d(f) for n, d in defaults.items()}
         )
 
-    def _listcomp(self, node: ast.GeneratorExp) -> Code:
+    def _listcomp(self, node: Listed) -> Code:
         value, loops = self.code(node.elt), self._loops(node.generators)
         return lambda f: [value(g) for g in loops(f)]
 
     _generatorexp = _listcomp
 
-    def _setcomp(self, node: Any) -> Code:
+    def _setcomp(self, node: ast.SetComp) -> Code:
         listed = self._listcomp(node)
         return lambda f: set(map(member, listed(f)))
 
-    def _dictcomp(self, node: Any) -> Code:
+    def _dictcomp(self, node: ast.DictComp) -> Code:
         key, value, loops = self.code(node.key), self.code(node.value), self._loops(node.generators)
         return lambda f: {key_of(key(g)): value(g) for g in loops(f)}
 
@@ -307,7 +309,7 @@ class Compiler:
 
         return run
 
-    def _annassign(self, node: Any) -> Code:
+    def _annassign(self, node: ast.AnnAssign) -> Code:
         if node.value is None:
             return lambda f: None
         return self._assign(ast.Assign([node.target], node.value))
@@ -356,7 +358,7 @@ class Compiler:
 
         return self._loop(node, passes)
 
-    def _while(self, node: Any) -> Code:
+    def _while(self, node: ast.While) -> Code:
         test = self.code(node.test)
 
         def passes(f: Frame) -> Iterator[None]:
@@ -366,7 +368,7 @@ class Compiler:
 
         return self._loop(node, passes)
 
-    def _loop(self, node: Any, passes: Callable[[Frame], Iterator[None]]) -> Code:
+    def _loop(self, node: ast.For | ast.While, passes: Callable[[Frame], Iterator[None]]) -> Code:
         body, other = node.body, node.orelse
 
         def run(f: Frame) -> Any:
@@ -384,14 +386,14 @@ class Compiler:
         test, body, other = self.code(node.test), node.body, node.orelse
         return lambda f: f.machine.block(body if truth(test(f)) else other, f)
 
-    def _with(self, node: Any) -> Code:
+    def _with(self, node: ast.With) -> Code:
         """``with np.errstate(...):``, which changes no number."""
         quiet = all(x.optional_vars is None and isinstance(x.context_expr, ast.Call)
                     and ast.unparse(x.context_expr.func) in ("np.errstate", "numpy.errstate")
                     for x in node.items)  # fmt: skip
         return (lambda f: f.machine.block(node.body, f)) if quiet else unknown(node)
 
-    def _match(self, node: Any) -> Code:
+    def _match(self, node: ast.Match) -> Code:
         held = self.code(node.subject)
         cases = [(self._pattern(c.pattern), self.code(c.guard) if c.guard else None, c.body)
                  for c in node.cases]  # fmt: skip
@@ -436,10 +438,10 @@ class Compiler:
 
     _assert = _nonlocal = _pass
 
-    def _break(self, node: Any) -> Code:
+    def _break(self, node: ast.Break) -> Code:
         return lambda f: BREAK
 
-    def _continue(self, node: Any) -> Code:
+    def _continue(self, node: ast.Continue) -> Code:
         return lambda f: CONTINUE
 
     def _functiondef(self, node: ast.FunctionDef) -> Code:

@@ -20,7 +20,7 @@ from minigrad.derivation.backward.tables import NUMERIC
 from minigrad.derivation.backward.watch import STEP, Statement
 from minigrad.derivation.formulas.grammar import written
 from minigrad.derivation.formulas.repairs import NUMBERS, places
-from minigrad.typing import Keywords
+from minigrad.typing import Array, Keywords
 
 
 @dataclass
@@ -29,10 +29,10 @@ class Words:
     the variables that it sets and does not read.
     """
 
-    numbers: dict[str, Any]
+    numbers: dict[str, ast.AST]
     functions: list[str]
     indices: list[ast.expr]
-    slices: dict[str, ast.AST]
+    slices: dict[str, ast.Slice]
     unread: set[str]
 
     @classmethod
@@ -208,7 +208,7 @@ def hashed(value: Any) -> bytes:
     return hashlib.blake2b(np.ascontiguousarray(value).data, digest_size=16).digest()
 
 
-def adding(statement: Statement, shift: Sequence[Any]) -> Hook:
+def adding(statement: Statement, shift: Sequence[Array]) -> Hook:
     """Add to what a statement sets, each time it is executed."""
     count = iter(shift)
 

@@ -141,7 +141,7 @@ class Judge:
         """Where nothing was recorded: one operation, differentiated by finite differences."""
         runs = self.runs
         f = self.check.total(runs)
-        cache: dict[tuple[int, ...], Any] = {}
+        cache: dict[tuple[int, ...], Array] = {}
 
         def rule(g: Array, ans: Array, *args: Array, argnum: int) -> Array:
             return g * slopes(f, args, argnum, cache)

@@ -60,11 +60,11 @@ class Usable:
     """
 
     names: list[str]
-    shapes: Mapping[str, Any]
+    shapes: Mapping[str, Shape]
     functions: Sequence[str] = ()
-    slices: Collection[Any] = ()
+    slices: Collection[ast.Slice] = ()
     unread: Sequence[str] = ()
-    indices: Mapping[str, Any] = field(default_factory=dict)
+    indices: Mapping[str, Shape] = field(default_factory=dict)
 
 
 def change_kinds(
@@ -137,7 +137,7 @@ def steps(index: ast.expr) -> Iterator[tuple[str, ast.expr, str]]:
         yield "order", shifted(index, ast.Add()), "one step on"
 
 
-def cuts(part: Any, slices: Collection[Any]) -> Iterator[Change]:
+def cuts(part: Any, slices: Collection[ast.Slice]) -> Iterator[Change]:
     """``x[s:]`` for ``x[:n - s]``: a slice for another of the function's, or two exchanged."""
     mine: list[ast.Slice] = within_it(part, ast.Slice) if slices else []
     for x in mine:
@@ -212,7 +212,7 @@ def in_place(
 
 
 def at_each(aim: ast.Subscript, value: ast.expr) -> Change:
-    add: Any = ast.parse("np.add.at", mode="eval").body
+    add: ast.expr = ast.parse("np.add.at", mode="eval").body
     call = ast.Call(add, [aim.value, aim.slice, value], [])
     words = "what belongs to rows that are met more than once is kept once alone"
     return "assigned", ast.Expr(call), words

@@ -24,6 +24,7 @@ from minigrad.derivation.backward.numbers import (
     OPAQUE,
     RETURNED,
     YIELDED,
+    Definition,
     Frame,
     Held,
     Kind,
@@ -182,7 +183,7 @@ class Machine:
             return self.call(method, given, named)
         raise Unknown(kind.__name__)
 
-    def body(self, own: Own) -> Any:
+    def body(self, own: Own) -> Definition:
         """The tree of a function."""
         if own.tree is None:
             source = self.sources.setdefault(

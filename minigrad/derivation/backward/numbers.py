@@ -8,7 +8,7 @@ from __future__ import annotations
 import ast
 import operator
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from types import FunctionType
 from typing import TYPE_CHECKING, Any
 
@@ -32,12 +32,13 @@ if TYPE_CHECKING:
 
 
 SCALARS = frozenset(NUMBERS)
+Definition = ast.FunctionDef | ast.Lambda
 TYPES = tables.TYPES | {k: v for k, v in tables.CONSTANTS.items() if isinstance(v, np.dtype)}
 LONG = 100_000
 """Lists of more parts are not made."""
 NUMBERED = r"[<>=|]?[biufc]\d{1,2}|(u?int|float|complex)\d{1,3}"
 """Types of numbers by their sizes."""
-INTO: dict[type, Callable[[Any, Any], Any]] = {
+INTO: dict[type, Function] = {
     ast.Add: operator.iadd, ast.Sub: operator.isub, ast.Mult: operator.imul,
     ast.Div: operator.itruediv, ast.FloorDiv: operator.ifloordiv, ast.Mod: operator.imod,
     ast.MatMult: operator.imatmul,
@@ -72,7 +73,7 @@ class Own:
     """A function of the student's."""
 
     def __init__(
-        self, function: Any, held: Held | Opaque | None = None, tree: ast.FunctionDef | None = None,
+        self, function: Any, held: Held | Opaque | None = None, tree: Definition | None = None,
         around: Any = None, defaults: Keywords | None = None,
     ) -> None:  # fmt: skip
         self.function, self.held, self.tree = function, held, tree

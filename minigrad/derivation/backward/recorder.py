@@ -23,24 +23,24 @@ from minigrad.ops.record import Op
 from minigrad.ops.shape import unbroadcast
 from minigrad.reading.statements import names_in
 from minigrad.tensor import Tensor, wrap
-from minigrad.typing import Function, Variables
+from minigrad.typing import Array, Function, Index, Variables
 
 # --- writes ----------------------------------------------------------------------------
 
 
-def _written(a: Any, v: Any, index: Any) -> Any:
+def _written(a: Array, v: Array, index: Index) -> Array:
     out = np.array(a)
     out[index] = v
     return out
 
 
-def _kept(g: Any, ans: Any, a: Any, v: Any, index: Any) -> Any:
+def _kept(g: Array, ans: Array, a: Array, v: Array, index: Index) -> Array:
     mask = np.ones(np.shape(a))
     mask[index] = 0.0
     return g * mask
 
 
-def _into(g: Any, ans: Any, a: Any, v: Any, index: Any) -> Any:
+def _into(g: Array, ans: Array, a: Array, v: Array, index: Index) -> Array:
     c = g[index]
     return c if c.shape == np.shape(v) else unbroadcast(c, np.shape(v))
 
@@ -49,13 +49,13 @@ write: Op = Op("write", _written, (_kept, _into), doc="``a`` with ``v`` written 
 """``a[index] = v`` as a function: what ``a`` is afterwards."""
 
 
-def _accumulated(a: Any, v: Any, index: Any) -> Any:
+def _accumulated(a: Array, v: Array, index: Index) -> Array:
     out = np.array(a)
     np.add.at(out, index, v)
     return out
 
 
-def _same(g: Any, ans: Any, a: Any, v: Any, index: Any) -> Any:
+def _same(g: Array, ans: Array, a: Array, v: Array, index: Index) -> Array:
     return g
 
 
@@ -63,7 +63,7 @@ accumulate: Op = Op("accumulate", _accumulated, (_same, _into), doc="``np.add.at
 """What ``a`` is after ``np.add.at(a, index, v)``."""
 
 
-def record_write(t: Tensor, index: Any, value: Any) -> None:
+def record_write(t: Tensor, index: Index, value: Array) -> None:
     """Let ``t`` be what it is after ``t[index] = value``."""
     index = tuple(map(_plain, index)) if isinstance(index, tuple) else _plain(index)
     if not isinstance(value, Tensor):
@@ -72,7 +72,7 @@ def record_write(t: Tensor, index: Any, value: Any) -> None:
     t._value, t.node = (new._value, new.node) if isinstance(new, Tensor) else (new, None)
 
 
-def _plain(index: Any) -> Any:
+def _plain(index: Index) -> Index:
     return index._value if isinstance(index, Tensor) else index
 
 
@@ -139,7 +139,7 @@ class Writing:
     def __getattr__(self, name: str) -> Any:
         return getattr(self.function, name)
 
-    def at(self, a: Any, index: Any, *rest: Any) -> Any:
+    def at(self, a: Array, index: Index, *rest: Array) -> Any:
         if self.function is np.add and isinstance(a, Tensor):
             new = accumulate(a, *rest, index=_plain(index))
             a._value, a.node = new._value, new.node

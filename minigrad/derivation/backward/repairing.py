@@ -10,7 +10,7 @@ from __future__ import annotations
 import ast
 import functools
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import chain
@@ -44,7 +44,7 @@ from minigrad.derivation.backward.suspects import Suspects
 from minigrad.derivation.backward.terms import missing_terms, with_term
 from minigrad.derivation.backward.watch import Source, Statement
 from minigrad.derivation.formulas.repairs import without_numbers
-from minigrad.typing import Function
+from minigrad.typing import Array, Function
 
 SHARES = (0.6, 0.25, 0.15)
 """Of the work, by how likely it is that a line is wrong."""
@@ -69,11 +69,11 @@ class Slip:
     written: str
     statement: Statement
     source: Source
-    values: Callable[[Sequence[Claim]], dict[Claim, Any]]
+    values: Callable[[Sequence[Claim]], dict[Claim, Array]]
     """What gradients are without it."""
-    was: Any = np.nan
+    was: Array = np.nan
     """What the line computes, where that is first another number than without the slip."""
-    now: Any = np.nan
+    now: Array = np.nan
     path: str = ""
     """Where that is, of several targets."""
 
@@ -85,7 +85,7 @@ class Tries:
     statements: list[Statement]
     likely: Iterator[tuple[Iterator[Change], ...]]
     others: Iterator[tuple[Iterator[Change], ...]]
-    was: list[Any]
+    was: list[Hashable]
     """What each statement sets as it is."""
     again: bool
     """Whether they set what the forward function has computed."""
@@ -95,7 +95,7 @@ class Tries:
         self.count = [0] * len(self.was)
 
 
-Wanted = tuple[str, Any, Any, Claim | None]
+Wanted = tuple[str, Array, Array, Claim | None]
 """Where a gradient may be, what it is and should be; and its claim, to be seen as it is made."""
 
 
@@ -236,7 +236,7 @@ class Search(Suspects):
         made = self.made_by(statement, None)
         return all(np.asarray(x).dtype.kind in "iu" for x in made)
 
-    def by_shift(self, statement: Statement, shift: list[Any]) -> Slip:
+    def by_shift(self, statement: Statement, shift: list[Array]) -> Slip:
         """What is wrong in a line that is known by its numbers."""
         k = first_off(shift)
         one = len(statement.targets) == 1
@@ -259,7 +259,7 @@ class Search(Suspects):
         values = lambda claims: self.values(statement, None, claims, shift)
         return Slip("other", words, "", statement, source, values, was, now, path)
 
-    def numbers_at(self, statement: Statement, k: int) -> dict[str, Any]:
+    def numbers_at(self, statement: Statement, k: int) -> dict[str, Array]:
         """What a statement may use, as it was the k-th time."""
         early = self.early[statement.node][k:]
         names = self.vocabulary(statement).names if early else []
@@ -272,7 +272,7 @@ class Search(Suspects):
         self.understood([], True)
         return self.stops and [*self.scopes][-1:] == [statement.node]
 
-    def instead_of_stopping(self, statement: Statement, aim: Any) -> Change | None:
+    def instead_of_stopping(self, statement: Statement, aim: Array) -> Change | None:
         """The first change of a statement that raises an error by which it sets what is right."""
         self.known = {statement.node: (statement, self.watch.source)}
         with np.errstate(all="ignore"), warnings.catch_warnings():
@@ -386,7 +386,7 @@ class Search(Suspects):
             self.statements = [s for s in self.statements if s.node in before]
         return rank == 0
 
-    def aims(self, claim: Claim) -> list[Any]:
+    def aims(self, claim: Claim) -> list[Array]:
         """What a gradient may be that is not returned: itself, or all of which it is a part."""
         aim = target(claim, self.flows)
         return [aim, self.flows.total[claim.node]] if claim.through else [aim]

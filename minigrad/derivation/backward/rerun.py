@@ -33,7 +33,7 @@ from minigrad.derivation.backward.numbers import Frame, Own
 from minigrad.derivation.backward.watch import Source, Statement, Watch
 from minigrad.derivation.formulas.grammar import written
 from minigrad.derivation.formulas.repairs import places
-from minigrad.typing import Function, Keywords, Variables
+from minigrad.typing import Array, Function, Keywords, Variables
 
 EARLY = 6
 """Of so many passes of a loop copies are kept."""
@@ -55,9 +55,9 @@ class Goal:
     ``mark`` is None of what is found in the end.
     """
 
-    at: tuple[Any, ...]
-    was: Any
-    target: Any
+    at: tuple[Hashable, ...]
+    was: Array
+    target: Array
     mark: Mark | None = None
 
     @property
@@ -93,7 +93,7 @@ class Rerun:
         """When each gradient was made."""
         self.early: dict[ast.stmt | None, list[Variables]] = {}
         """Copies of those that it saw the first times."""
-        self.shifts: dict[Statement, list[Any] | None] = {}
+        self.shifts: dict[Statement, list[Array] | None] = {}
         """What is to be added to what a statement sets; empty where nothing makes all right."""
         self.exact: set[Statement] = set()
         """The statements for which nothing else makes all right."""
@@ -117,7 +117,7 @@ class Rerun:
         self.stops = self.alone = False
         """Whether it raises an error; whether one gradient alone is looked at."""
 
-    def shift(self, statement: Statement) -> list[Any] | None:
+    def shift(self, statement: Statement) -> list[Array] | None:
         """What is to be added to what a statement sets, each time, that all is right.
 
         Gradients are linear in each other: how much each number of a line, in each pass, moves
@@ -138,7 +138,7 @@ class Rerun:
             return None
         sizes = np.cumsum([x.size for x in made])[:-1]
 
-        def moved(step: Any) -> Any:
+        def moved(step: Array) -> Array:
             parts = np.split(step, sizes)
             return self.moved(
                 statement, [p.reshape(x.shape) for p, x in zip(parts, made, strict=True)]
@@ -160,7 +160,7 @@ class Rerun:
         parts = np.split(found, sizes)
         return [p.reshape(x.shape) for p, x in zip(parts, made, strict=True)]
 
-    def moved(self, statement: Statement, shift: list[Any]) -> Any:
+    def moved(self, statement: Statement, shift: list[Array]) -> Array:
         """What is returned where something is added to what a statement sets."""
         found = self.outcome(2 * ONCE, {}, self.goals, adding(statement, shift))
         self.probes -= self.used
@@ -172,7 +172,7 @@ class Rerun:
         also: Hook | None = None,
     ) -> list[Any]:  # fmt: skip
         """What the goals are in a run; None of what is not reached."""
-        noted: dict[tuple[Any, ...], Any] = {}
+        noted: dict[tuple[Hashable, ...], Any] = {}
         count: dict[ast.stmt | None, int] = {g.mark[0]: 0 for g in goals if g.mark is not None}
         wanted: dict[Hashable, list[Goal]] = {}
         for g in goals:
@@ -336,8 +336,8 @@ class Rerun:
         statement: Statement,
         changed: ast.stmt | None,
         claims: Sequence[Claim],
-        shift: Sequence[Any] = (),
-    ) -> dict[Claim, Any]:
+        shift: Sequence[Array] = (),
+    ) -> dict[Claim, Array]:
         """What the gradients of the function itself are with the change, each when it was made."""
         self.look_when(claims)
         made = [c for c in claims if c in self.marks]
@@ -395,7 +395,7 @@ def argued(part: ast.stmt) -> Any:
     return ast.Tuple(value.args, ast.Load()) if called else value
 
 
-def first_off(shift: Sequence[Any]) -> int:
+def first_off(shift: Sequence[Array]) -> int:
     """When a statement first sets something that is not what belongs there."""
     sizes = [float(np.max(np.abs(d), initial=0.0)) for d in shift]
     return next(k for k, size in enumerate(sizes) if size >= 1e-9 * max(sizes))

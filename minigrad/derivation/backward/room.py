@@ -7,14 +7,16 @@ line that was written: a column times a row, a seed for a length.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from itertools import zip_longest
 from typing import Any
 
 import numpy as np
 
+from minigrad.typing import Array
 
-def broadcast_size(*those: Any) -> int:
+
+def broadcast_size(*those: Array) -> int:
     """Of arrays that are broadcast together."""
     shapes = [np.shape(a)[::-1] for a in those if isinstance(a, np.ndarray | list | tuple)]
     return math.prod(map(max, zip_longest(*shapes, fillvalue=1)))
@@ -27,29 +29,29 @@ def broadcasts(shape: tuple[int, ...], to: tuple[int, ...]) -> bool:
     )
 
 
-def steps(start: float, stop: float | None = None, step: float = 1, *_: Any) -> float:
+def steps(start: float, stop: float | None = None, step: float = 1, *_: object) -> float:
     first, end = (0, start) if stop is None else (start, stop)
     return 1 + abs(end - first) / abs(step) if step else math.inf
 
 
-def matmul(a: Any, b: Any) -> int:
+def matmul(a: Array, b: Array) -> int:
     a, b = np.asarray(a), np.asarray(b)
     rows, columns = a.shape[-2:-1], b.shape[-1:] if b.ndim > 1 else ()
     batch = np.broadcast_shapes(a.shape[:-2], b.shape[:-2])
     return math.prod((*batch, *rows, *columns))
 
 
-def dot(a: Any, b: Any) -> int:
+def dot(a: Array, b: Array) -> int:
     """Of sums over one axis of each."""
     along = max(1, np.shape(a)[-1]) if np.ndim(a) and np.ndim(b) else 1
     return -(-np.size(a) // along) * -(-np.size(b) // along)
 
 
-def all_pairs(a: Any, b: Any, *_: Any) -> int:
+def all_pairs(a: Array, b: Array, *_: object) -> int:
     return np.size(a) * np.size(b)
 
 
-def einsum(subscripts: Any, *arrays: Any) -> int:
+def einsum(subscripts: str | Array, *arrays: Array) -> int:
     """Of the letters behind the arrow, or else of all."""
     if type(subscripts) is not str or "." in subscripts:
         return math.prod(map(np.size, (subscripts, *arrays)))
@@ -59,16 +61,16 @@ def einsum(subscripts: Any, *arrays: Any) -> int:
     return math.prod(sizes.get(letter, 1) for letter in subscripts.partition("->")[2] or sizes)
 
 
-def corner(a: Any, *_: Any) -> int:
+def corner(a: Array, *_: object) -> int:
     """Of a triangle: a vector becomes a matrix of as many rows."""
     return np.size(a) * (np.size(a) if np.ndim(a) == 1 else 1)
 
 
-def joined(arrays: Any, *_: Any) -> int:
+def joined(arrays: Sequence[Array], *_: object) -> int:
     return sum(map(np.size, arrays))
 
 
-def all_of(*arrays: Any) -> int:
+def all_of(*arrays: Array) -> int:
     return sum(map(np.size, arrays))
 
 

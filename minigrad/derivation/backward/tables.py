@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import ast
 import operator
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-from minigrad.typing import Function
+from minigrad.typing import Array, Function
 
 FUNCTIONS: dict[str, Function] = {
     name: getattr(np, name) for name in (
@@ -43,14 +42,14 @@ LINALG = "cholesky det inv norm pinv slogdet solve trace eigh".split()
 TYPES = {"float": np.dtype(float), "int": np.dtype(int), "bool": np.dtype(bool)}
 CONSTANTS = {"newaxis": None, "pi": np.pi, "e": np.e, "float64": np.dtype("f8"),
              "float32": np.dtype("f4")}  # fmt: skip
-OPERATIONS: dict[type, Callable[[Any, Any], Any]] = {
+OPERATIONS: dict[type, Function] = {
     ast.Add: operator.add, ast.Sub: operator.sub, ast.Mult: operator.mul,
     ast.Div: operator.truediv, ast.MatMult: operator.matmul, ast.Pow: lambda a, b: power(a, b),
     ast.FloorDiv: operator.floordiv, ast.Mod: operator.mod, ast.BitAnd: operator.and_,
     ast.BitOr: operator.or_, ast.Gt: operator.gt, ast.GtE: operator.ge, ast.Lt: operator.lt,
     ast.LtE: operator.le, ast.Eq: operator.eq, ast.NotEq: operator.ne,
 }  # fmt: skip
-SIGNS: dict[type, Callable[[Any], Any]] = {
+SIGNS: dict[type, Function] = {
     ast.USub: operator.neg, ast.UAdd: operator.pos, ast.Invert: operator.invert,
     ast.Not: operator.not_,
 }  # fmt: skip
@@ -81,7 +80,7 @@ def exactly(value: Any, *kinds: type) -> bool:
     return any(type(value) is kind for kind in kinds)
 
 
-def power(a: Any, b: Any) -> Any:
+def power(a: Array, b: Array) -> Array:
     if exactly(a, int) and exactly(b, int) and abs(b) > WIDEST:
         raise Unknown("9**9**9")
     return a**b

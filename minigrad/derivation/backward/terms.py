@@ -37,7 +37,7 @@ def missing_terms(arrays: Mapping[str, Array], delta: Array) -> Iterator[tuple[s
 
 
 def products_of(
-    names: Sequence[str], arrays: Mapping[str, Any], delta: Any, count: int
+    names: Sequence[str], arrays: Mapping[str, Array], delta: Array, count: int
 ) -> Iterator[tuple[str, ...]]:
     """The products that are ``delta`` at the place where that is largest, but for their sign."""
     if not names or not np.size(delta):

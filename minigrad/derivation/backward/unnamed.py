@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
@@ -48,7 +47,7 @@ class Reader:
     when: int
     reads: set[str]
     node: AnyNode
-    value: Any
+    value: Array
     added: bool = False
 
 

@@ -81,7 +81,7 @@ def plain_python(cell: str) -> str:
     return "\n".join(MAGIC.sub(r"\1pass", TIMED.sub(r"\1", t)) for t in cell.split("\n"))
 
 
-def run(path: Path, given: Keywords | None = None) -> dict[str, Any]:
+def run(path: Path, given: Keywords | None = None) -> Variables:
     """The variables that a file leaves, started with those that are ``given``.
 
     Raises
@@ -97,7 +97,7 @@ def run(path: Path, given: Keywords | None = None) -> dict[str, Any]:
 
 def left_by(
     path: Path, cells: list[str], given: Keywords | None = None
-) -> tuple[dict[str, Any], Exception | None]:
+) -> tuple[Variables, Exception | None]:
     """The variables that cells leave, and what the first of them that failed was stopped by."""
     scope: Variables = {**(given or {}), "__name__": "__main__", "__file__": str(path)}
     if path.suffix == ".ipynb":
@@ -137,9 +137,9 @@ def execute(cell: str, filename: str, scope: Variables) -> None:
         exec(code, scope)
 
 
-def unreached(cells: list[str], scope: Keywords) -> dict[str, Any]:
+def unreached(cells: list[str], scope: Keywords) -> Variables:
     """The variables that cells would have set, had they not stopped: None each."""
-    found: dict[str, Any] = {}
+    found: Variables = {}
     for cell in cells:
         with suppress(SyntaxError, ValueError):
             todo: list[ast.AST] = [ast.parse(cell)]

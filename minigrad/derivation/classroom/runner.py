@@ -25,16 +25,17 @@ from minigrad.derivation.classroom.code import (
     unreached,
 )
 from minigrad.derivation.grading import check_derivation
+from minigrad.derivation.report import Report
 from minigrad.reading.names import Scope, elsewhere
 from minigrad.tensor import Tensor
-from minigrad.typing import Keywords, Variables
+from minigrad.typing import Json, Keywords, Variables
 
-Result = dict[str, Any]
+Result = Json
 LARGEST = 1 << 28
 """Files may have so many bytes."""
 
 
-def told(report: Any) -> Result:
+def told(report: BackwardReport | Report) -> Result:
     """A report as plain data."""
     lines = report.lines if isinstance(report, BackwardReport) else report.rows
     first = report.first_error
@@ -72,9 +73,9 @@ def plainly(value: Any) -> Any:
     return value if isinstance(value, int | float | str | None) else repr(value)
 
 
-def given_to(scope: Keywords) -> dict[str, Any]:
+def given_to(scope: Keywords) -> Variables:
     """The teacher's data as a student may use them: Tensors as arrays."""
-    found: dict[str, Any] = {}
+    found: Variables = {}
     for name, value in scope.items():
         if name.startswith("_") or name in ("output", "solution", "hand", "required"):
             continue
@@ -101,14 +102,14 @@ def graded(reference: Path, cells: list[str], submission: Path) -> Result:
     return noted(found, ended(stopped))
 
 
-def ran(submission: Path, given: Keywords | None = None) -> tuple[dict[str, Any], Exception | None]:
+def ran(submission: Path, given: Keywords | None = None) -> tuple[Variables, Exception | None]:
     """A student's variables, None for those that are missing since the code stopped by an error."""
     cells = cells_of(submission)
     mine, stopped = left_by(submission, cells, given)
     return {**mine, **(unreached(cells, mine) if stopped is not None else {})}, stopped
 
 
-def held_against(scope: Variables, mine: dict[str, Any], filename: str) -> Result:
+def held_against(scope: Variables, mine: Variables, filename: str) -> Result:
     """A student's variables held against those of a teacher."""
     backward = mine.get("backward")
     asked = callable(scope.get("forward")) and "inputs" in scope

@@ -30,14 +30,14 @@ from minigrad.derivation.formulas.functions import (
     made,
     within,
 )
-from minigrad.typing import Array, Function
+from minigrad.typing import Array, Function, Index
 
 LONGEST, PASSES = 2000, 1000
 """Characters of a formula, and passes of its loops; beyond them it is not read."""
 
 SAME = {"float", "double", "astype", "item", "numpy", "detach", "copy", "clone", "conj"}
 """Methods that change no number."""
-OPERATIONS: dict[type, tuple[str, Callable[[Any, Any], Any]]] = {
+OPERATIONS: dict[type, tuple[str, Callable[[Array, Array], Array]]] = {
     ast.Add: ("+", lambda a, b: a + b),
     ast.Sub: ("-", lambda a, b: a - b),
     ast.Mult: ("*", lambda a, b: a * b),
@@ -47,7 +47,7 @@ OPERATIONS: dict[type, tuple[str, Callable[[Any, Any], Any]]] = {
     ast.BitAnd: ("&", lambda a, b: np.minimum(a != 0, b != 0) * 1.0),
     ast.BitOr: ("|", lambda a, b: np.maximum(a != 0, b != 0) * 1.0),
 }
-COMPARISONS: dict[type, Callable[[Any, Any], Any]] = {
+COMPARISONS: dict[type, Callable[[Array, Array], Array]] = {
     ast.Gt: np.greater, ast.GtE: np.greater_equal, ast.Lt: np.less, ast.LtE: np.less_equal,
     ast.Eq: np.equal, ast.NotEq: np.not_equal,
 }  # fmt: skip
@@ -64,7 +64,7 @@ INDICATOR = re.compile(
 )
 PRIME = re.compile(r"([^\W\d]\w*)'\s*\(")
 
-Lookup = Callable[[str], Any]
+Lookup = Callable[[str], Array]
 FAILURES = (ValueError, TypeError, IndexError, KeyError, AttributeError, ArithmeticError,
             MemoryError, RecursionError)  # fmt: skip
 """What a formula that cannot be computed may raise."""
@@ -237,7 +237,7 @@ def function_of(call: ast.Call) -> Function:
     return FUNCTIONS[name]
 
 
-def prime(f: Function) -> Callable[[Any], Any]:
+def prime(f: Function) -> Callable[[Array], Array]:
     """The derivative of an elementwise function."""
     slope = grad(lambda x: FUNCTIONS["sum"](f(x)))
     return lambda x: slope(np.asarray(x, float))
@@ -259,7 +259,7 @@ def computed(x: ast.BinOp, a: Array, b: Array) -> Array:
         raise NoFormula(f"{written(x)}: shapes {shapes} do not fit {sign}") from None
 
 
-def value_of(part: ast.AST, lookup: Lookup, numbers: Callable[[float], Any] = float) -> Array:
+def value_of(part: ast.AST, lookup: Lookup, numbers: Callable[[float], Array] = float) -> Array:
     """What a formula is, given what its names are.
 
     Parameters
@@ -278,7 +278,7 @@ class Value(ast.NodeVisitor):
     """The values of the parts of a formula."""
 
     lookup: Lookup
-    numbers: Callable[[float], Any]
+    numbers: Callable[[float], Array]
     left: list[int] = field(default_factory=lambda: [PASSES])
     """How many passes of loops may still be made, of all that stand in each other."""
 
@@ -318,7 +318,7 @@ class Value(ast.NodeVisitor):
     def visit_Tuple(self, x: ast.Tuple) -> Array:
         return np.array([self.visit(part) for part in x.elts])
 
-    def visit_ListComp(self, x: ast.ListComp) -> Any:
+    def visit_ListComp(self, x: ast.ListComp) -> Array:
         return np.array(list(self.passes(x.elt, x.generators)))
 
     def passes(self, part: ast.expr, loops: list[ast.comprehension]) -> Iterator[Array]:
@@ -373,7 +373,7 @@ class Value(ast.NodeVisitor):
             held = self.visit(x.value)
         return (held if isinstance(held, tuple) else np.asarray(held))[self.index(x.slice)]
 
-    def index(self, x: ast.expr) -> Any:
+    def index(self, x: ast.expr) -> Index:
         """What stands between brackets."""
         if isinstance(x, ast.Tuple):
             return tuple(map(self.index, x.elts))

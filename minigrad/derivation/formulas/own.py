@@ -17,7 +17,7 @@ from typing import Any
 from minigrad.derivation.formulas.functions import FUNCTIONS, OWN, SPELLINGS, NoFormula
 from minigrad.derivation.formulas.grammar import check, prime, value_of
 from minigrad.errors import is_user
-from minigrad.typing import Function, Keywords
+from minigrad.typing import Array, Function, Keywords
 
 CALL = r"(?<![\w.\\])([^\W\d]\w*+)(['′]?)\s*\("
 """A function called by its name; linear in the text, however long a word is."""
@@ -72,8 +72,8 @@ def formula_of(f: Any) -> Function | None:
     return lambda *args: value_of(body, looked_up(dict(zip(names, args, strict=True))))
 
 
-def looked_up(held: dict[str, Any]) -> Callable[[str], Any]:
-    def lookup(name: str) -> Any:
+def looked_up(held: dict[str, Array]) -> Callable[[str], Array]:
+    def lookup(name: str) -> Array:
         if name not in held:
             raise NoFormula(f"{name} is no parameter of the function")
         return held[name]

@@ -34,7 +34,7 @@ from minigrad.typing import Array
 SEED = 20_260
 LITTLE, SMALL = 1e-4, 2
 BRANCHING = (ast.If, ast.IfExp, ast.Compare, ast.While, ast.Match)
-Move = Callable[[Any, Any, bool], Any]
+Move = Callable[[Array, np.random.Generator, bool], Array]
 """A value at another point: from itself, a generator, and whether it is a constant."""
 
 
@@ -296,7 +296,7 @@ class Points:
         return point
 
     def _enter(
-        self, point: Point, name: str, value: Any, rng: np.random.Generator | None, move: Move
+        self, point: Point, name: str, value: Array, rng: np.random.Generator | None, move: Move
     ) -> None:
         if name in point.constants or not isinstance(value, int | float | np.number | np.ndarray):
             return

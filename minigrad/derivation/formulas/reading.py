@@ -50,7 +50,7 @@ from minigrad.derivation.spelling import unlatex
 from minigrad.derivation.walk import shape_of
 from minigrad.graph import AnyNode
 from minigrad.tensor import Tensor
-from minigrad.typing import Array, Shape
+from minigrad.typing import Array, Index, Shape
 
 PRIMED = re.compile(
     r"(?:(?<![^\W\d])(?<!\\)(\\?[^\W\d]\w*)|\))(?:['′]|\^(?:'|\{?\\prime\}?))(?!\s*\(\w+\)|\])"
@@ -263,7 +263,7 @@ class Reading(Variables):
             for whole, base in found
         )
 
-    def truth_at_data(self, u: AnyNode | None, v: AnyNode | None, index: Any) -> Array | None:
+    def truth_at_data(self, u: AnyNode | None, v: AnyNode | None, index: Index) -> Array | None:
         if u is None or v is None:
             return None
         try:
@@ -278,7 +278,7 @@ class Reading(Variables):
             return [updated(self.points.data)]
         return [t for ends in self.ends(key) if (t := self.truth_at_data(*ends)) is not None]
 
-    def updated(self, key: Any) -> Callable[[Point], Any] | None:
+    def updated(self, key: Any) -> Callable[[Point], Array] | None:
         """What a parameter is after a step, at a point; None for other keys."""
         try:
             found = self.reader.read(key)
@@ -288,7 +288,7 @@ class Reading(Variables):
             return None
         return lambda point: point.values[found.v] + found.rate * point.derivative(found.u, found.v)
 
-    def ends(self, key: Any) -> list[tuple[AnyNode, AnyNode, Any]]:
+    def ends(self, key: Any) -> list[tuple[AnyNode, AnyNode, Index]]:
         """Of what by what a key is the derivative, and which entries of it."""
         try:
             found = self.reader.read(key)

@@ -83,7 +83,7 @@ def _sigma(x: Array) -> Array:
     return 1 / (1 + np.exp(-x))
 
 
-WRITTEN_OUT: list[tuple[Any, str, Local, str]] = [
+WRITTEN_OUT: list[tuple[Op, str, Local, str]] = [
     (ops.sigmoid, "σ", lambda x, a: a * (1 - a), "{0} * (1 - {0})"),
     (ops.tanh, "tanh", lambda x, a: 1 - a**2, "1 - {0}**2"),
 ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Hashable
+from collections.abc import Hashable, Iterator
 from typing import Any
 
 import numpy as np
@@ -20,7 +20,7 @@ from minigrad.derivation.edits import (
 from minigrad.derivation.factors import multiple, ratio_of
 from minigrad.derivation.search import Search
 from minigrad.derivation.slips.registry import Found, slip
-from minigrad.derivation.walk import Edit, RuleCall, shape_of, size_of
+from minigrad.derivation.walk import Edge, Edit, RuleCall, shape_of, size_of
 from minigrad.graph import AnyNode
 from minigrad.ops.record import by_name
 from minigrad.ops.scan import cumprod, cumsum
@@ -101,7 +101,7 @@ def after_the_update(s: Search) -> Found:
             yield value, s.names.of(node), step
 
 
-def updatable(s: Search) -> Any:
+def updatable(s: Search) -> Iterator[tuple[Edge, int, AnyNode, Array]]:
     """Parameters that rules on the way multiply by, with their gradients."""
     for node, i in s.edges:
         if node.op in BLIND or len(node.args) != 2 or node.op not in (ops.matmul, ops.multiply):
