@@ -79,7 +79,7 @@ def owned(data: Array, requires_grad: bool, dtype: DType, lock: bool) -> Array:
     return locked(data) if lock else data[()] if data.shape == () else data
 
 
-def is_masked(x: Any) -> bool:
+def is_masked(x: object) -> bool:
     """Whether ``x`` is a masked array; for a plain one `numpy.ma` is not imported."""
     array = isinstance(x, np.ndarray) and type(x) is not np.ndarray
     return array and isinstance(x, np.ma.MaskedArray)

@@ -126,7 +126,7 @@ class Inspector:
         )
 
 
-def what_is_wrong(values: Any) -> str:
+def what_is_wrong(values: object) -> str:
     """What is wrong ("NaN", "infinity" or nothing) with what an op or a rule returned."""
     if isinstance(values, Slots):
         values = tuple(values.values())

@@ -255,7 +255,7 @@ class Parallel:
     split_every: int
 
     def __init__(
-        self, f: Function, client: Any, backend: str, part: Part, split_every: int
+        self, f: Function, client: object, backend: str, part: Part, split_every: int
     ) -> None:
         self.f, self.client, self.backend = f, client, backend
         self.part, self.split_every = part, split_every
@@ -265,7 +265,7 @@ class Parallel:
     def __repr__(self) -> str:
         return f"<parallel {getattr(self.f, '__name__', 'f')} by {self.backend}>"
 
-    def __call__(self, params: Array, *data: Any) -> tuple[Array, Any]:
+    def __call__(self, params: Array, *data: object) -> tuple[Array, Any]:
         """The value over all parts, and its gradient in the structure of ``params``."""
         parameters = tree_map(lambda x: np.array(array_of(x))[()], params)
         parts = parts_of(data)
@@ -313,12 +313,12 @@ class Parallel:
         (future,) = self.client.scatter([x], broadcast=True, hash=False)
         return future
 
-    def _tree(self, dask: ModuleType, params: Array, part: object, parts: list[Any]) -> Any:
+    def _tree(self, dask: ModuleType, params: Array, part: object, parts: list[object]) -> Any:
         """The tasks of a step: each part, and sums of sums."""
         call, add = dask.delayed(applied, pure=False), dask.delayed(merged, pure=False)
         return self._together([call(part, params, p, i) for i, p in enumerate(parts)], add)
 
-    def _together(self, sums: list[Any], add: Function) -> Any:
+    def _together(self, sums: list[object], add: Function) -> Any:
         """All sums as one, `split_every` at a time."""
         while len(sums) > 1:
             k = self.split_every
@@ -342,7 +342,7 @@ def imported() -> Any:
     return needed("dask", how)
 
 
-def parts_of(data: tuple[Any, ...]) -> list[Any]:
+def parts_of(data: tuple[object, ...]) -> list[Any]:
     """The parts of the data: blocks of Dask arrays side by side, or what a list holds.
 
     Raises

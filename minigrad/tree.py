@@ -33,13 +33,13 @@ def flatten(tree: Tree, whole: bool = False) -> tuple[list[Any], Callable[[list[
     if is_leaf(tree):
         return [tree], _only
 
-    leaves: list[Any] = []
+    leaves: list[object] = []
     try:
         build = _visit(tree, leaves, whole)
     except RecursionError:
         raise ValueError(TOO_DEEP) from None
 
-    def rebuild(values: list[Any]) -> Tree:
+    def rebuild(values: list[object]) -> Tree:
         try:
             return build(iter(values))
         except RecursionError:
@@ -102,7 +102,7 @@ def attributes_beside(t: object) -> Keywords:
     >>> attributes_beside(batch), attributes_beside([1, 2])
     ({'weight': 0.5}, mappingproxy({}))
     """
-    kind: Any = type(t)
+    kind: type = type(t)
     if kind in CONTAINERS:
         return NOTHING
     held = attribute_dict(t)
@@ -140,7 +140,7 @@ def members(kind: Any) -> dict[str, Any]:
 
 def set_attribute(t: object, name: str, value: object) -> None:
     """Set what `attributes_beside` reads, of a frozen dataclass and behind a property too."""
-    kind: Any = type(t)
+    kind: type = type(t)
     member = members(kind).get(name)
     if member is not None:
         member.__set__(t, value)
@@ -148,7 +148,7 @@ def set_attribute(t: object, name: str, value: object) -> None:
         t.__dict__[name] = value
 
 
-def rebuilt(t: object, values: list[Any], more: Keywords = NOTHING) -> Tree:
+def rebuilt(t: object, values: list[object], more: Keywords = NOTHING) -> Tree:
     """A container like ``t`` that holds other ``values``, and ``more`` beside them."""
     new = _refilled(t, values)
     for name, value in more.items():
@@ -156,8 +156,8 @@ def rebuilt(t: object, values: list[Any], more: Keywords = NOTHING) -> Tree:
     return new
 
 
-def _refilled(t: object, values: list[Any]) -> Tree:
-    kind: Any = type(t)
+def _refilled(t: object, values: list[object]) -> Tree:
+    kind: type = type(t)
     base = storage(kind)
     if isinstance(t, tuple):
         new = tuple_of(kind, values)
@@ -202,7 +202,7 @@ def tuple_of(kind: Any, values: Any) -> Any:
         return kind(values)
 
 
-def _visit(t: object, leaves: list[Any], whole: bool) -> Callable[[Any], Any]:
+def _visit(t: object, leaves: list[object], whole: bool) -> Callable[[Any], Any]:
     """Append the leaves of ``t``; returns what builds its structure of an iterator.
 
     A function inside `flatten` would hold itself, and keep the leaves until the garbage
@@ -228,7 +228,7 @@ def _visit(t: object, leaves: list[Any], whole: bool) -> Callable[[Any], Any]:
     )
 
 
-def leaves_like(tree: Tree, pattern: Any, what: str, whole: bool = False) -> list[Any]:
+def leaves_like(tree: Tree, pattern: object, what: str, whole: bool = False) -> list[Any]:
     """Leaves of ``tree`` in the order of those of ``pattern``, whose structure it must have.
 
     Dicts are matched by key, in whatever order they were filled.  Of the ``whole`` tree also
@@ -244,7 +244,7 @@ def leaves_like(tree: Tree, pattern: Any, what: str, whole: bool = False) -> lis
     >>> leaves_like({"b": 1, "a": 2}, {"a": 0, "b": 0}, "tree")
     [2, 1]
     """
-    found: list[Any] = []
+    found: list[object] = []
     try:
         _match(tree, pattern, what, found, whole)
     except RecursionError:
@@ -252,7 +252,7 @@ def leaves_like(tree: Tree, pattern: Any, what: str, whole: bool = False) -> lis
     return found
 
 
-def _match(t: object, p: Any, place: str, found: list[Any], whole: bool) -> None:
+def _match(t: object, p: object, place: str, found: list[object], whole: bool) -> None:
     if isinstance(p, dict):
         if not isinstance(t, dict) or t.keys() != p.keys():
             raise ValueError(
@@ -294,7 +294,7 @@ def description(t: object) -> str:
     return f"an array of shape {shape}" if shape else f"{t!r}"
 
 
-def _only(values: list[Any]) -> Tree:
+def _only(values: list[object]) -> Tree:
     return values[0]
 
 

@@ -68,7 +68,7 @@ def variable_for(x: Array, outlives: bool) -> Any:
     return x
 
 
-def check_differentiable(argument: Any, variables: list[Any], i: int) -> None:
+def check_differentiable(argument: object, variables: list[object], i: int) -> None:
     """Refuse an argument that holds integers, or nothing to differentiate by."""
     for x in variables:
         dtype = getattr(x, "dtype", None)
@@ -88,7 +88,7 @@ def node_of(x: Array) -> AnyNode | None:
     return x.node if isinstance(x, Tensor) else None
 
 
-def unhidden(outputs: list[Any]) -> list[Any]:
+def unhidden(outputs: list[object]) -> list[Any]:
     """``outputs``, none of which hides a Tensor in an array of another kind.
 
     Raises

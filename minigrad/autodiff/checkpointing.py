@@ -59,7 +59,7 @@ def checkpoint(f: Function) -> Function:
     check_callable(f, "checkpoint")
 
     @derived(checkpoint, f)
-    def checkpointed(*args: Any, **kwargs: Any) -> Tree:
+    def checkpointed(*args: object, **kwargs: Any) -> Tree:
         if modes.special and (
             tracing.get() is not None or pushing.get() is not None or not recording.get()
         ):

@@ -28,18 +28,18 @@ class Derived:
     run: Function
     make: Function
     f: Function
-    options: tuple[Any, ...]
+    options: tuple[object, ...]
 
     def __init__(
-        self, run: Function, make: Function, f: Function, options: tuple[Any, ...]
+        self, run: Function, make: Function, f: Function, options: tuple[object, ...]
     ) -> None:
         name_after(self, f)
         self.run, self.make, self.f, self.options = run, make, f, options
 
-    def __call__(self, /, *args: Any, **kwargs: Any) -> Any:
+    def __call__(self, /, *args: object, **kwargs: Any) -> Any:
         return self.run(*args, **kwargs)
 
-    def __get__(self, instance: Any, owner: Any = None) -> Any:
+    def __get__(self, instance: object, owner: object = None) -> Any:
         return self if instance is None else types.MethodType(self, instance)
 
     def __repr__(self) -> str:
@@ -53,7 +53,7 @@ class Derived:
         return self.make(f, *self.options)
 
 
-def derived(make: Function, f: Function, *options: Any) -> Callable[[Function], Any]:
+def derived(make: Function, f: Function, *options: object) -> Callable[[Function], Any]:
     """Decorator: what is defined is ``make(f, *options)``."""
     return lambda run: Derived(run, make, f, options)
 

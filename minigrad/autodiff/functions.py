@@ -84,7 +84,7 @@ def value_and_grad(
     numbers_of = functools.cache(functools.partial(numbers, argnums))
 
     @derived(value_and_grad, f, argnums, has_aux, holomorphic)
-    def differentiated(*args: Any, **kwargs: Any) -> Tree:
+    def differentiated(*args: object, **kwargs: Any) -> Tree:
         found = numbers_of(len(args))
         value, aux, gradients = reversed_through(f, found, has_aux, holomorphic, args, kwargs, True)
         gradient = tuple(gradients) if isinstance(argnums, list | tuple) else gradients[0]
@@ -98,7 +98,7 @@ def reversed_through(
     argnums: Sequence[int],
     has_aux: bool,
     holomorphic: bool,
-    args: Sequence[Any],
+    args: Sequence[object],
     kwargs: Keywords,
     valued: bool,
 ) -> tuple[Array, Any, list[Tree]]:
@@ -177,7 +177,7 @@ def grad(
     numbers_of = functools.cache(functools.partial(numbers, argnums))
 
     @derived(grad, f, argnums, has_aux, holomorphic)
-    def differentiated(*args: Any, **kwargs: Any) -> Tree:
+    def differentiated(*args: object, **kwargs: Any) -> Tree:
         found = numbers_of(len(args))
         _, aux, gradients = reversed_through(f, found, has_aux, holomorphic, args, kwargs, False)
         gradient = tuple(gradients) if isinstance(argnums, list | tuple) else gradients[0]
@@ -189,7 +189,7 @@ def grad(
 # --- products with the Jacobian --------------------------------------------------------
 
 
-def vjp(f: Function, *args: Any, **kwargs: Any) -> tuple[Tree, Function]:
+def vjp(f: Function, *args: object, **kwargs: Any) -> tuple[Tree, Function]:
     """Value of ``f(*args)``, and the function that pulls a cotangent back.
 
     Parameters

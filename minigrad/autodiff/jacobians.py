@@ -76,7 +76,7 @@ def jacobian(
         raise ValueError(f'jacobian: mode must be "auto", "forward" or "reverse", not {mode!r}')
 
     @derived(jacobian, f, argnums, mode, holomorphic)
-    def differentiated(*args: Any, **kwargs: Any) -> Tree:
+    def differentiated(*args: object, **kwargs: Any) -> Tree:
         given = numbers(argnums, len(args))
         leaves = [x for i in given for x in flatten(args[i])[0]]
         if holomorphic and not all(map(is_complex, leaves)):
@@ -313,7 +313,7 @@ def hessian(f: Function, argnums: int | Sequence[int] = 0) -> Function:
     check_callable(f, "hessian")
 
     @derived(hessian, f, argnums)
-    def differentiated(*args: Any, **kwargs: Any) -> Tree:
+    def differentiated(*args: object, **kwargs: Any) -> Tree:
         given = numbers(argnums, len(args))
         check_real_arguments([x for i in given for x in flatten(args[i])[0]], "hessian")
         call = Call(f, args, given, kwargs, strict=True)

@@ -65,7 +65,7 @@ class Example(Recorder):
         self.refuse(t, ".data")
         return t._value.view() if isinstance(t._value, np.ndarray) else t._value
 
-    def update(self, t: Tensor, value: Any) -> None:
+    def update(self, t: Tensor, value: object) -> None:
         raise TypeError(
             f"vmap: {label(t)}.data = ... would be set once for every example: return the new value"
         )

@@ -33,7 +33,7 @@ class Switch:
 
     __slots__ = ("default", "variable")
 
-    def __init__(self, name: str, default: Any) -> None:
+    def __init__(self, name: str, default: object) -> None:
         self.variable: ContextVar[Entry | None] = ContextVar(name, default=None)
         self.default: Any = default
 

@@ -222,7 +222,7 @@ class Dual(Variable):
         pass
 
 
-def dual(pusher: Any, tangent: Array, value: Array) -> Dual:
+def dual(pusher: object, tangent: Array, value: Array) -> Dual:
     """A new node of ``value`` with a tangent, which nobody else differentiates."""
     node = Dual()
     node.pusher = pusher
@@ -240,7 +240,9 @@ class Nested(Dual):
     parents: tuple[AnyNode | None, ...]
     seq: int
 
-    def __init__(self, pusher: Any, tangent: Array, value: Array, primal: AnyNode | None) -> None:
+    def __init__(
+        self, pusher: object, tangent: Array, value: Array, primal: AnyNode | None
+    ) -> None:
         self.pusher = pusher
         self.tangent = tangent
         self.ans = value

@@ -127,9 +127,9 @@ class Search:
 
     names: set[str]
     words: set[str]
-    skipped: frozenset[tuple[int, int, Any]] = frozenset()
+    skipped: frozenset[tuple[int, int, object]] = frozenset()
     places: list[Place] = field(default_factory=list)
-    generators: list[tuple[Any, str]] = field(default_factory=list)
+    generators: list[tuple[object, str]] = field(default_factory=list)
     functions: list[FunctionType] = field(default_factory=list)
     seen: dict[int, Any] = field(default_factory=dict)
 
@@ -237,7 +237,7 @@ class Search:
         elif x.flags.writeable or x.base is not None:
             self.note("array", x, "", np.array(x, order="K"), name)
 
-    def function(self, f: FunctionType) -> Iterator[tuple[Any, str]]:
+    def function(self, f: FunctionType) -> Iterator[tuple[object, str]]:
         """Cells, globals and defaults of a function."""
         code = f.__code__
         for cell, name in zip(f.__closure__ or (), code.co_freevars, strict=True):
@@ -270,7 +270,7 @@ class Search:
 
     def globals_of(
         self, f: Function, code: CodeType, namespace: Variables
-    ) -> Iterator[tuple[Any, str]]:
+    ) -> Iterator[tuple[object, str]]:
         for name in sorted(globals_in(code) - namespace.keys()):
             self.note("hidden", namespace, name, None, name)
         names = set(names_in(code))
@@ -295,7 +295,7 @@ class Search:
             self.note("attribute", x, key, held[key], f"{name}.{key}")
             yield held[key], f"{name}.{key}"
 
-    def class_(self, kind: type, name: str) -> Iterator[tuple[Any, str]]:
+    def class_(self, kind: type, name: str) -> Iterator[tuple[object, str]]:
         """What a class of the user's defines and code mentions, special methods always."""
         layer = is_layer(kind)
         seen: set[str] = set()
@@ -322,9 +322,9 @@ class Search:
         for between in kind.__mro__[: kind.__mro__.index(base) if base in kind.__mro__ else 0]:
             self.note("hidden", between.__dict__, key, None, name)
 
-    def instance(self, x: object, name: str) -> Iterator[tuple[Any, str]]:
+    def instance(self, x: object, name: str) -> Iterator[tuple[object, str]]:
         """Attributes of an object, and what its class defines."""
-        kind: Any = type(x)
+        kind: type = type(x)
         made_of = getattr(x, "f", None) if is_own(kind.__module__) and callable(x) else None
         if made_of is not None:  # a function made of a function, by this package
             yield made_of, name
@@ -350,7 +350,7 @@ class Search:
 
     def hideouts(self, x: object, own: object, names: set[str], name: str) -> None:
         """Note names that are the class's, or nobody's, and that an object may have later."""
-        kind: Any = type(x)
+        kind: type = type(x)
         layer = is_layer(kind)
         asked = self.words if {"hasattr", "getattr"} & self.names else set()
         if hasattr(kind, "__getattr__") or "AttributeError" in self.names:
@@ -417,9 +417,9 @@ def called_by(x: Any) -> Iterator[Any]:
 
 
 def search(
-    roots: list[tuple[Any, str]],
+    roots: list[tuple[object, str]],
     names: Iterable[str] = (),
-    skipped: frozenset[tuple[int, int, Any]] = frozenset(),
+    skipped: frozenset[tuple[int, int, object]] = frozenset(),
 ) -> Search:
     """What is reached from ``roots``, with the names of all code that is."""
     known, words = set(names), set[str]()

@@ -35,7 +35,7 @@ def pair_by_pair(b: Builder, *operands: Operand, subscripts: str, optimize: Any 
 
 
 @rule(ops.contract, when="lower")
-def by_matmul(b: Builder, *operands: Operand, subscripts: str, optimize: Any = False) -> Operand:
+def by_matmul(b: Builder, *operands: Operand, subscripts: str, optimize: object = False) -> Operand:
     """Of two operands, a product of matrices where it is one."""
     if len(operands) != 2 or not all(map(is_float, operands)):
         return None

@@ -205,7 +205,7 @@ class Bind:
         self.stem = stem
         self.known: dict[int, str] = {}
 
-    def __call__(self, value: Any) -> str:
+    def __call__(self, value: object) -> str:
         if id(value) not in self.known:
             name = f"{self.stem}{len(self.known)}_"
             self.known[id(value)] = name
@@ -264,7 +264,7 @@ class Writer:
 
     def beside(self, x: object, here: str, path: str, name: str) -> None:
         """Append the tests of what a container at ``here`` holds beside its parts."""
-        kind: Any = type(x)
+        kind: type = type(x)
         more, held, fields = attributes_beside(x), attribute_dict(x), fields_of(x) or ()
         places = {}
         if getattr(x, "__dict__", x) is x:

@@ -256,7 +256,7 @@ class Program:
         """
         writers["save"](self, path)
 
-    def __call__(self, *args: Any, **kwargs: Any) -> Tree:
+    def __call__(self, *args: object, **kwargs: Any) -> Tree:
         """What the traced function returns; recorded, if Tensors that need it go in.
 
         Raises

@@ -9,7 +9,7 @@ run tile by tile, in cache and on all cores.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import partial
 from typing import Any
 
@@ -350,10 +350,8 @@ class Kernel(Statements):
             else:
                 self.buffer[v] = self.memory.take(v.nbytes)
                 self.text[v] = self.memory.view(self.buffer[v], v.shape, v.dtype)
-        full, rest = (
-            tile_kernel(region, rows, outside, kept, gathered) if rows else None
-            for rows in (step, n % step)
-        )
+        full = tile_kernel(region, step, outside, kept, gathered)
+        rest = tile_kernel(region, n % step, outside, kept, gathered) if n % step else None
         how = [collector(collected[v]) for v in gathered]
         runner = self.bound(self.name("region"), Runner(full, rest, n, step, how))
         arguments = ", ".join(self.text[v] for v in (*(v for v, _ in outside), *kept))
@@ -395,7 +393,11 @@ class Kernel(Statements):
 
 
 def tile_kernel(
-    region: Region, rows: int, outside: Any, kept: list[Var], gathered: list[Var]
+    region: Region,
+    rows: int,
+    outside: Iterable[tuple[Var, bool]],
+    kept: list[Var],
+    gathered: list[Var],
 ) -> tuple[Function, Memory]:
     """The function of one tile of ``rows`` rows, and its memory."""
     swap: dict[Var, Var] = {}

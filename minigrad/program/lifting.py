@@ -45,7 +45,7 @@ def can_be_input(place: Place) -> bool:
 
 def state_of(x: object) -> Keywords:
     """The attributes of an object that may be copied, such as one of the user's, or a layer."""
-    kind: Any = type(x)
+    kind: type = type(x)
     if is_a(x, dict, list, tuple, type, *WHOLE) or not is_a(getattr(x, "__dict__", None), dict):
         return {}
     ours = is_own(kind.__module__) and not kind.__module__.startswith("minigrad.nn")
@@ -95,7 +95,7 @@ class Lift:
         self.swaps: dict[tuple[int, Any], Any] = {p.identity: None for p in variables}
         self.taken: set[tuple[int, int, Any]] = set()
         self.holders: dict[int, list[int]] = {}
-        self.memo: dict[int, Any] = {}
+        self.memo: dict[int, object] = {}
         self.made: list[tuple[Any, list[tuple[Any, Any, Any]]]] = []
         self.changed: set[int] = self.between(roots)
         found = {(home, name) for _, home, name in self.taken}
@@ -130,9 +130,9 @@ class Lift:
         for name in sorted(set(names_in(f.__code__)) & f.__globals__.keys()):
             yield f.__globals__, name, f.__globals__[name]
 
-    def between(self, roots: list[Any]) -> set[int]:
+    def between(self, roots: list[object]) -> set[int]:
         """All objects by which one gets to what is exchanged."""
-        seen: dict[int, Any] = {}
+        seen: dict[int, object] = {}
         found: list[int] = []
         stack = list(roots)
         while stack:
@@ -175,7 +175,7 @@ class Lift:
             return new
         return self.container(x)
 
-    def now(self, home: object, name: Any, part: object) -> Any:
+    def now(self, home: object, name: object, part: object) -> Any:
         swap = self.swaps.get((id(home), name))
         return self.copy(part) if swap is None else swap
 
@@ -220,12 +220,12 @@ class Lift:
             namespace[name] = self.now(outer, name, outer[name])
         return g
 
-    def is_passed(self, roots: list[tuple[Any, str]], names: set[str]) -> bool:
+    def is_passed(self, roots: list[tuple[object, str]], names: set[str]) -> bool:
         """Whether one gets from the copy to the original of what holds a variable."""
         reached = search(roots, names).seen
         return any(holder in reached for holder, _, _ in self.taken)
 
-    def check(self, returned: list[Any]) -> None:
+    def check(self, returned: list[object]) -> None:
         """Raise if the copy has changed copies, which nobody would see, or ``returned`` some."""
         copies = {id(x) for x in self.memo.values()}
         if any(id(y) in copies for x in returned for y in (x, getattr(x, "__self__", None))):
@@ -246,7 +246,7 @@ def empty(kind: Any) -> Any:
         return kind.__new__(kind)
 
 
-def cells_of(f: FunctionType) -> Iterator[tuple[Any, str, Any]]:
+def cells_of(f: FunctionType) -> Iterator[tuple[object, str, object]]:
     """The cells of a function, their names, and what is in them."""
     for cell, name in zip(f.__closure__ or (), f.__code__.co_freevars, strict=True):
         try:

@@ -26,7 +26,7 @@ class Noise:
     def now(self) -> list[Any]:
         return [state(source) for source, _ in self.sources]
 
-    def rewind(self, states: list[Any] | None = None) -> None:
+    def rewind(self, states: list[object] | None = None) -> None:
         """Take all that was drawn back, or go to other states that it was in."""
         for (source, _), before in zip(self.sources, states or self.states, strict=True):
             set_state(source, before)

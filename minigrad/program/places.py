@@ -234,7 +234,7 @@ INLINE = 8
 """Parts of a container that are compared one by one."""
 
 
-def keys_test(home: str, keys: tuple[Any, ...], bind: Bind) -> str:
+def keys_test(home: str, keys: tuple[object, ...], bind: Bind) -> str:
     """The condition under which keys, as ``home`` gives them, are what they were, as source."""
     known = bind(keys)
     if all(type(key) is str for key in keys):
@@ -278,7 +278,7 @@ def snapshot(container: Any, skip: frozenset[Any] = frozenset()) -> tuple[Any, .
     return tuple([SKIPPED if i in skip else x for i, x in enumerate(parts)] if skip else parts)
 
 
-def keyed(container: object, parts: tuple[Any, ...]) -> Iterator[tuple[Any, Any]]:
+def keyed(container: object, parts: tuple[Any, ...]) -> Iterator[tuple[object, object]]:
     """(key, part) of each part of a `snapshot` of a list or a dict."""
     if not is_a(container, dict):
         return iter(enumerate(parts))
@@ -287,7 +287,7 @@ def keyed(container: object, parts: tuple[Any, ...]) -> Iterator[tuple[Any, Any]
 
 
 def unchanged(
-    container: object, before: tuple[Any, ...], skip: frozenset[Any] = frozenset()
+    container: object, before: tuple[object, ...], skip: frozenset[object] = frozenset()
 ) -> bool:
     """Whether a container holds the same objects."""
     now = snapshot(container, skip)

@@ -156,7 +156,7 @@ BLAS = frozenset({ops.matmul, ops.contract, ops.convolve})
 """Ops that may skip what is multiplied by 0, or not: it depends on how their arguments lie."""
 
 
-def random_like(x: object, rng: np.random.Generator, special: tuple[Any, ...]) -> Array:
+def random_like(x: object, rng: np.random.Generator, special: tuple[object, ...]) -> Array:
     """Floating numbers like ``x``, of either sign, and ``special`` ones among them."""
     x = doubled(x)
     if not isinstance(x, np.floating | np.ndarray) or x.dtype.kind != "f" or x.itemsize > 8:

@@ -16,7 +16,6 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any
 
 import numpy as np
 
@@ -47,7 +46,9 @@ def rule(*of: Op, when: str = "run read") -> Callable[[Rule], Rule]:
     return enter
 
 
-def each(given: Mapping[Op, Any] | Iterable[Op], when: str = "run read") -> Callable[[Rule], Rule]:
+def each(
+    given: Mapping[Op, object] | Iterable[Op], when: str = "run read"
+) -> Callable[[Rule], Rule]:
     """Decorator: a rule for each op, which is told first what is given for it, or the op."""
 
     def enter(function: Rule) -> Rule:

@@ -80,7 +80,7 @@ class Run:
         self.pending = [new._value for _, new in tracer.updates.values()]
         self.draws = [c for c in tracer.captured.values() if isinstance(c, Draw)]
         self.recorded: bool = is_recorded(flatten(result, whole=True)[0])
-        self.entries: dict[Hashable, dict[str, Any]] = {}
+        self.entries: dict[Hashable, Variables] = {}
         self.inputs = program.inputs
         self.numeric: bool = scalar.is_scalar(program)
         self.single: bool = not self.numeric and scalar.is_single_numbers(program)
@@ -158,7 +158,7 @@ class Run:
         """Whether all that it captured is what it was."""
         return all(p.holds() for p in self.places)
 
-    def answer(self, form: Form, args: Sequence[Any], kwargs: Keywords) -> Tree:
+    def answer(self, form: Form, args: Sequence[object], kwargs: Keywords) -> Tree:
         """The result of a call of this form."""
         if self.recorded and recording.get():
             return form.f(*args, **kwargs)
@@ -264,7 +264,7 @@ class Run:
         lowered = lower(self.program)
         kernel = Kernel(lowered)
         scope.update(kernel.namespace)
-        pool: list[Any] = []
+        pool: list[object] = []
         scope.update(pool=pool, allocate=kernel.memory.allocate)
         lines = list(kernel.lines)
         if kernel.memory.views:

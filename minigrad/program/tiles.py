@@ -10,14 +10,14 @@ from __future__ import annotations
 import itertools
 import os
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
 from minigrad.program.equations import Equation
-from minigrad.typing import Array
+from minigrad.typing import Array, Function
 
 if TYPE_CHECKING:
     from minigrad.program.memory import Memory
@@ -50,22 +50,31 @@ def collector(e: Equation) -> Callable[[list[Array]], Array]:
     return lambda parts: f.reduce(np.array(parts), axis=0)
 
 
+Tile: TypeAlias = "tuple[Function, Memory]"
+"""The function of one tile, and the memory that it works in."""
+
+
 class Runner:
     """Runs a region: tiles from a common counter, partial sums in the order of the tiles."""
 
-    full: Any
-    rest: Any
+    full: Tile
+    rest: Tile | None
     rows: int
     step: int
     how: list[Callable[[list[Array]], Array]]
 
     def __init__(
-        self, full: Any, rest: Any, rows: int, step: int, how: list[Callable[[list[Array]], Array]]
+        self,
+        full: Tile,
+        rest: Tile | None,
+        rows: int,
+        step: int,
+        how: list[Callable[[list[Array]], Array]],
     ) -> None:
         self.full, self.rest, self.rows, self.step, self.how = full, rest, rows, step, how
-        self.spare: list[Memory] = []
+        self.spare: list[tuple[Array, ...]] = []
 
-    def __call__(self, *arrays: Array) -> Any:
+    def __call__(self, *arrays: Array) -> list[Array]:
         tile, memory = self.full
         step, count = self.step, self.rows // self.step
         parts: list[Any] = [None] * count
@@ -88,7 +97,7 @@ class Runner:
                 parts[i] = tile(i * step, (i + 1) * step, scratch, *arrays)
             self.spare.append(scratch)
 
-        helpers: list[Any] = []
+        helpers: list[Future[None]] = []
         with suppress(RuntimeError):  # where no thread can be started, one does it all
             for _ in range(min(workers, count) - 1):
                 helpers.append(pool().submit(helped))  # noqa: PERF401

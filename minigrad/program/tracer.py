@@ -331,7 +331,7 @@ def watched(tracer: Tracer) -> Iterator[None]:
                 site_of(frame),
             )
 
-    def both(frame: FrameType, event: Any, arg: Any) -> None:
+    def both(frame: FrameType, event: object, arg: object) -> None:
         heard(frame, event, arg)
         hook(frame, event, arg)
 

@@ -77,7 +77,7 @@ class Flow:
     variables: Keywords
     live: set[str]
     dead: dict[str, tuple[Cut, ...]] = field(default_factory=dict)
-    returned: list[Any] = field(default_factory=list)
+    returned: list[object] = field(default_factory=list)
     silent: bool = False
     depth: int = DEPTH
     kept: frozenset[str] = frozenset()

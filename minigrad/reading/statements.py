@@ -13,7 +13,6 @@ import linecache
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from types import CodeType
-from typing import Any
 
 Place = tuple[int, int]
 
@@ -80,7 +79,7 @@ def _statements(source: str, function: str, first: int) -> list[Statement]:
     return [_statement(part, source, loops, outermost) for part, loops, outermost in found]
 
 
-def earlier_cells(cells: list[Any]) -> list[Statement]:
+def earlier_cells(cells: list[object]) -> list[Statement]:
     """Assignments in the cells of a notebook that have run, in that order."""
     return _in_cells(tuple(c for c in cells[-CELLS:] if isinstance(c, str)))
 

@@ -168,7 +168,7 @@ class At:
     t: Tensor
     key: Any = None
 
-    def __getitem__(self, key: Any) -> At:
+    def __getitem__(self, key: object) -> At:
         return At(self.t, key)
 
     def set(self, value: Array) -> Tensor:

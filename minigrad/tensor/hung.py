@@ -19,7 +19,7 @@ def method(function: Function) -> Callable[..., Tensor]:
     """A function of the library as a method."""
     if isinstance(function, Op):
 
-        def call(self: Tensor, *args: Any, **kwargs: Any) -> Array:
+        def call(self: Tensor, *args: Array, **kwargs: Any) -> Array:
             return Op.__call__(function, self, *args, **kwargs)  # half the cost of function(...)
     else:
 
@@ -47,7 +47,7 @@ def compared(function: Function) -> Function:
 def in_place(name: str, instead: str = "") -> Callable[..., NoReturn]:
     """A method of ndarray that would write into a Tensor, refused."""
 
-    def call(self: Tensor, *args: Any, **kwargs: Any) -> NoReturn:
+    def call(self: Tensor, *args: object, **kwargs: Any) -> NoReturn:
         raise TypeError(
             f"{label(self)}.{name}() would write into it, and Tensors are read-only: "
             f"use {instead or f'np.{name}(t, ...)'}"

@@ -20,7 +20,7 @@ __array_namespace_info__ = np.__array_namespace_info__
 
 
 def asarray(
-    obj: Array, /, *, dtype: DType = None, device: Any = None, copy: bool | None = None
+    obj: Array, /, *, dtype: DType = None, device: object = None, copy: bool | None = None
 ) -> Any:
     """``obj`` as an array: a Tensor as it is, other numbers as `numpy.asarray`.
 

@@ -227,7 +227,7 @@ class Protocols:
         make, given = self.__reduce__()
         return make(*given)
 
-    def __deepcopy__(self: Array, memo: dict[int, Any]) -> Array:
+    def __deepcopy__(self: Array, memo: dict[int, object]) -> Array:
         return self.__copy__()
 
 

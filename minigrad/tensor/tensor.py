@@ -257,7 +257,7 @@ class Tensor(Protocols, Methods):
         """The values as NumPy's: a read-only array, or a scalar."""
         return self.data
 
-    def item(self, *index: Any) -> Array:
+    def item(self, *index: object) -> Array:
         """The only value, or the one at ``index``, as a Python number."""
         if index:
             return self._look(".item()").item(*index)
@@ -409,7 +409,7 @@ class Tensor(Protocols, Methods):
         """The same elements in another shape: ``t.reshape(2, 3)`` or ``t.reshape((2, 3))``."""
         return ops.reshape(self, shape[0] if len(shape) == 1 else shape, order=order)  # type: ignore[no-any-return]
 
-    def view(self, dtype: DType = None, *shape: Any) -> Tensor:
+    def view(self, dtype: DType = None, *shape: int | Sequence[int]) -> Tensor:
         """Itself; or complex numbers as pairs of real ones along the last axis, or the reverse."""
         if shape or isinstance(dtype, int | tuple | list):
             raise TypeError("view(dtype) is NumPy's: for another shape write t.reshape(...)")

@@ -66,9 +66,9 @@ class Expressions:
         self.taken = {"np"}
         self.made_by: dict[Var, Equation] = {v: e for e in program.equations for v in e.outs}
         self.inlined: dict[Var, Equation] = {}
-        self.scattered: dict[Var, list[tuple[Any, Term]]] = {}
+        self.scattered: dict[Var, list[tuple[Index, Term]]] = {}
         self.overflows: set[Op] = set()
-        self.apart: dict[str, Any] = {}
+        self.apart: dict[str, object] = {}
         given = [v for e in program.equations for v in e.outs if v.given]
         globals_ = {program.name, *RESERVED}
         for v in (*program.inputs, *given):

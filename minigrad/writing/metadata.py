@@ -16,7 +16,7 @@ from minigrad.typing import Index
 from minigrad.writing.numbers import decimal
 
 
-def is_default(op: Op, key: str, option: Any) -> bool:
+def is_default(op: Op, key: str, option: object) -> bool:
     """Whether a keyword asks for nothing."""
     if isinstance(option, bool):
         return option is defaults(op).get(key, key == "where")

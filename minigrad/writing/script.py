@@ -14,7 +14,6 @@ import json
 import math
 import re
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 
@@ -320,7 +319,7 @@ def runs(index: Index) -> str:
 
 def metadata(op: Op, kwargs: Keywords) -> dict[str, str]:
     """Metadata as JavaScript, what goes without saying included."""
-    known: dict[str, Any] = dict(kwargs)
+    known: dict[str, object] = dict(kwargs)
     if not isinstance(op.forward, np.ufunc) and op.metadata:
         for name, p in inspect.signature(op.forward).parameters.items():
             if name in op.metadata and p.default is not p.empty:

@@ -91,7 +91,7 @@ class SourceWriter(Expressions):
         tree = self.program.parameters[name]
         return self.named(tree) if isinstance(tree, Var) else self.unique(identifier(name))
 
-    def defaults(self, head: list[tuple[str, Any]]) -> list[str]:
+    def defaults(self, head: list[tuple[str, object]]) -> list[str]:
         """Parameters; those that were fixed have defaults, where no other follows."""
         words: list[str] = []
         plain = False
@@ -129,7 +129,7 @@ class SourceWriter(Expressions):
             return "fixed"
         return f"fixed, {literals.docstring(code)}" if len(code) < 40 else "fixed"
 
-    def unpack(self, head: list[tuple[str, Any]]) -> None:
+    def unpack(self, head: list[tuple[str, object]]) -> None:
         """Names for the parts of nested arguments, as many in a line as it holds."""
         for parameter, tree in head:
             found = [(place, v) for place, v in self.places(parameter, tree) if isinstance(v, Var)]
