@@ -20,13 +20,14 @@ from minigrad.derivation.formulas.repairs import (
     name,
     operations,
     places,
+    values,
 )
 from minigrad.typing import Shape
 
 
 def forgotten(f: ast.expr, unread: Sequence[str], shapes: Mapping[str, Shape]) -> Iterator[Repair]:
     """A variable that nothing reads, where something else stands, or as a factor."""
-    spots = places(f, (ast.Name, ast.Attribute, ast.Subscript, ast.Constant, ast.Call))
+    spots = values(f, (ast.Name, ast.Attribute, ast.Subscript, ast.Constant, ast.Call))
     for n, form, x in itertools.product(unread, ("{}", "({} > 0)"), spots):
         if isinstance(x, ast.Call) and shapes[n] != ():
             continue  # len(x) may be meant for n, but what NumPy computes is no array at hand
@@ -82,7 +83,8 @@ def siblings(f: ast.expr, names: Sequence[str]) -> Iterator[Repair]:
     terms = [side for x in operations(f, ast.Add, ast.Sub) for side in (x.left, x.right)]
     for term in terms:
         mine = words_in(term)
-        for a, b in itertools.product(sorted({c for n in mine for c in n}), letters):
+        own = sorted({c for n in mine for c in n}) if len(mine) > 1 else []
+        for a, b in itertools.product(own, letters):
             new = renamed(term, {n: n.replace(a, b) for n in mine})
             read = {written(x) for x in places(new, ast.Name)} - mine
             read |= {written(x) for x in places(new, ast.Subscript)}

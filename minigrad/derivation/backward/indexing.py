@@ -44,8 +44,9 @@ def neighbours(f: ast.expr) -> Iterator[Repair]:
         if 1 < len(bases) < 4 and all(map(str.isidentifier, bases)):
             for ends in itertools.product(("", " + 1", " - 1"), repeat=len(bases)):
                 new = name(", ".join(map("".join, zip(bases, ends, strict=True))))
-                words = f"{written(x)} stands where {written(new)} belongs"
-                yield "order", changed(f, x, always(new)), words
+                if written(new) != written(x):
+                    words = f"{written(x)} stands where {written(new)} belongs"
+                    yield "order", changed(f, x, always(new)), words
 
 
 def rows(f: ast.expr) -> Iterator[Repair]:

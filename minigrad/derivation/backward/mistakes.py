@@ -29,6 +29,7 @@ from minigrad.derivation.formulas.repairs import (
     Repair,
     also,
     always,
+    binary,
     calls,
     changed,
     common_kinds,
@@ -42,6 +43,7 @@ from minigrad.derivation.formulas.repairs import (
     places,
     powers,
     signs,
+    values,
 )
 from minigrad.typing import Shape
 
@@ -144,13 +146,11 @@ def _whole(f: ast.expr) -> Iterator[Repair]:
         if isinstance(part, ast.Call) and called == "range":
             inside += part.args
         elif isinstance(part, ast.Subscript):
-            inside += [x for x in places(part.slice, ast.Constant) if type(x.value) is int]
+            inside += literals(part.slice)
         for x in inside:
-            text = written(x)
-            whole = re.fullmatch(r"-?\d+", text)
-            for k in (-1, 1):
-                new = name(str(int(text) + k) if whole else f"{text} {k:+d}")
-                words = f"{text} stands where {written(new)} belongs"
+            for op in (ast.Sub(), ast.Add()):
+                new = shifted(x, op)
+                words = f"{written(x)} stands where {written(new)} belongs"
                 yield "wrong_node", changed(f, x, always(new)), words
         if called == "range":
             new = name(f"reversed({written(part)})")
@@ -168,6 +168,14 @@ def _whole(f: ast.expr) -> Iterator[Repair]:
         yield "order", new, "it goes through in the wrong direction"
 
 
+def literals(index: ast.expr) -> list[ast.expr]:
+    """The whole numbers in an index, with their signs."""
+    signed = [x for x in places(index, ast.UnaryOp) if re.fullmatch(r"-\d+", written(x))]
+    inner = [x.operand for x in signed]
+    plain = [x for x in places(index, ast.Constant) if type(x.value) is int and x not in inner]
+    return [*signed, *plain]
+
+
 def _sizes(f: ast.expr) -> Iterator[Repair]:
     """``len(y)`` for ``y.size``."""
     for x in places(f, (ast.Call, ast.Subscript, ast.Attribute)):
@@ -182,16 +190,18 @@ def _sizes(f: ast.expr) -> Iterator[Repair]:
 
 def _negatives(f: ast.expr) -> Iterator[Repair]:
     """``np.exp(s)`` for ``np.exp(-s)``, and the other way round."""
-    for minus in places(f, ast.UnaryOp):
-        if isinstance(minus.op, ast.USub):
-            words = f"{written(minus)} stands where {written(minus.operand)} belongs"
-            yield "sign", changed(f, minus, always(minus.operand)), words
-    for x in places(f, (ast.Name, ast.Attribute, ast.Subscript, ast.Call)):
+    minuses = [x for x in places(f, ast.UnaryOp) if isinstance(x.op, ast.USub)]
+    for minus in minuses:
+        words = f"{written(minus)} stands where {written(minus.operand)} belongs"
+        yield "sign", changed(f, minus, always(minus.operand)), words
+    for x in values(f, (ast.Name, ast.Attribute, ast.Subscript, ast.Call)):
+        if any(x is minus.operand for minus in minuses):
+            continue
         words = f"{written(x)} stands where -{written(x)} belongs"
         yield "sign", changed(f, x, negative), words
-    for a, count in Counter(written(x) for x in places(f, ast.Name)).items():
+    for a, count in Counter(written(x) for x in values(f, ast.Name)).items():
         new = f
-        for x in places(f, ast.Name) if count > 1 else ():  # sin of a rotation back
+        for x in values(f, ast.Name) if count > 1 else ():  # sin of a rotation back
             new = changed(new, x, negative) if written(x) == a else new
         if new is not f:
             yield "sign", new, f"{a} stands where -{a} belongs, each time"
@@ -205,7 +215,7 @@ def _complex(f: ast.expr) -> Iterator[Repair]:
             other = "imag" if was == "real" else "real"
             new = changed(f, part, always(ast.Attribute(part.value, other)))
             yield "wrong_node", new, f"{was} stands where {other} belongs"
-    for x in places(f, (ast.Name, ast.Attribute, ast.Subscript, ast.Call, ast.BinOp)):
+    for x in values(f, (ast.Name, ast.Attribute, ast.Subscript, ast.Call, ast.BinOp)):
         new = changed(f, x, always(name(f"np.conj({written(x)})")))
         yield "wrong_node", new, f"{written(x)} is to be conjugated"
 
@@ -215,9 +225,10 @@ def _steps(f: ast.expr) -> Iterator[Repair]:
     for x in places(f, ast.Subscript):
         index = x.slice
         if isinstance(index, ast.Name | ast.BinOp):
-            for sign, op in (("-", ast.Sub()), ("+", ast.Add())):
+            for op in (ast.Sub(), ast.Add()):
                 new = changed(f, x, stepped(op))
-                words = f"{written(x)} stands where the one at {written(index)} {sign} 1 belongs"
+                there = written(shifted(index, op))
+                words = f"{written(x)} stands where the one at {there} belongs"
                 yield "wrong_node", new, words
 
 
@@ -226,15 +237,16 @@ def stepped(op: ast.operator) -> Make:
 
 
 def shifted(index: ast.expr, op: ast.operator) -> ast.expr:
-    """An index one step on, or back."""
-    if (
-        isinstance(index, ast.BinOp)
-        and type(index.op) is not type(op)
-        and isinstance(index.right, ast.Constant)
-        and index.right.value == 1
-    ):
-        return index.left
-    return ast.BinOp(index, op, ast.Constant(1))
+    """An index one step on, or back: of ``t - 1`` that is ``t``, or ``t - 2``."""
+    by = 1 if isinstance(op, ast.Add) else -1
+    if re.fullmatch(r"-?\d+", written(index)):
+        return name(str(int(written(index)) + by))
+    if isinstance(index, ast.BinOp) and isinstance(index.op, ast.Add | ast.Sub):
+        more = re.fullmatch(r"\d+", written(index.right))
+        if more is not None:
+            by += int(more[0]) if isinstance(index.op, ast.Add) else -int(more[0])
+            index = index.left
+    return binary(index, ast.Add() if by > 0 else ast.Sub(), ast.Constant(abs(by))) if by else index
 
 
 def _slopes(f: ast.expr) -> Iterator[Repair]:
@@ -309,12 +321,12 @@ def _sides(f: ast.expr) -> Iterator[Repair]:
 
 def _turned_round(f: ast.expr, shapes: Mapping[str, Shape]) -> Iterator[Repair]:
     """``dout`` for ``dout[::-1]``, or the other way round: what goes through time backwards."""
-    for part in places(f, ast.Subscript):
-        if written(part.slice) == "::-1":
-            words = f"{written(part)} stands where {written(part.value)} belongs"
-            yield "order", changed(f, part, always(part.value)), words
+    turned = [part for part in places(f, ast.Subscript) if written(part.slice) == "::-1"]
+    for part in turned:
+        words = f"{written(part)} stands where {written(part.value)} belongs"
+        yield "order", changed(f, part, always(part.value)), words
     for x in places(f, ast.Name):
-        if shapes.get(written(x), ()) != ():
+        if x not in [part.value for part in turned] and shapes.get(written(x), ()) != ():
             words = f"{written(x)} stands where {written(x)}[::-1] belongs"
             yield "order", changed(f, x, always(name(f"{written(x)}[::-1]"))), words
 
@@ -456,7 +468,7 @@ def _alike(f: ast.expr) -> Iterator[Repair]:
             and c.func.attr in ("sum", "mean")]  # fmt: skip
     spots = [f, *(side for x in operations(f, ast.Add, ast.Sub) for side in (x.left, x.right))]
     spots += [x for x in operations(f, ast.Add, ast.Sub) if x is not f]
-    names = dict.fromkeys(written(x) for x in places(f, ast.Name))
+    names = dict.fromkeys(written(x) for x in values(f, ast.Name))
     terms: dict[str, ast.expr] = {}
     for call in sums:
         for n in names:

@@ -65,6 +65,22 @@ def places(root: ast.AST, kind: type[Part] | tuple[type[Part], ...]) -> list[Par
     return [x for x in ast.walk(root) if isinstance(x, kind)]
 
 
+MODULES = ("np", "numpy", "math", "special", "scipy")
+
+
+def values(root: ast.AST, kind: type[Part] | tuple[type[Part], ...]) -> list[Part]:
+    """Places where a value stands: neither what is called nor a module."""
+    called = [x.func for x in places(root, ast.Call)]
+    called += [x.value for x in called if isinstance(x, ast.Attribute) and is_module(x.value)]
+    return [x for x in places(root, kind) if x not in called and not is_module(x)]
+
+
+def is_module(x: ast.AST) -> bool:
+    """Whether it is ``np`` or ``np.linalg``."""
+    inner = x.value if isinstance(x, ast.Attribute) and x.attr in ("linalg", "fft") else x
+    return isinstance(inner, ast.Name) and inner.id in MODULES
+
+
 def changed(root: ast.expr, place: ast.AST, make: Callable[[Any], Any]) -> Any:
     """The tree with one part made anew; what is not around that part is shared."""
 
