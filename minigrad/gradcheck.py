@@ -25,7 +25,7 @@ from minigrad.errors import label
 from minigrad.graph import ancestors, no_grad
 from minigrad.tensor import Tensor, plainly
 from minigrad.tree import flatten
-from minigrad.typing import Array, Function, Shape
+from minigrad.typing import Array, Function, Shape, Tree
 
 FEW = 200
 """Arguments of up to so many elements are checked one by one, larger ones at random."""
@@ -117,7 +117,7 @@ _RANK = ["wrong", "kink", "inconclusive", "correct"]
 
 def gradcheck(
     f: Function,
-    *args: Any,
+    *args: Tree,
     order: int = 1,
     rtol: float | None = None,
     atol: float = 0.0,

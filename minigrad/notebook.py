@@ -53,7 +53,7 @@ def explain(line: str, shell: Any) -> Any:
     return mg.explain(output, wrt)
 
 
-def draw(line: str, shell: Any) -> Drawing:
+def draw(line: str, shell: object) -> Drawing:
     """``%draw L``, or ``%draw L w`` with the path from w."""
     output, *wrt = names_in(line, shell, "%draw")
     return mg.draw(output, wrt or None)

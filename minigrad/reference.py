@@ -266,7 +266,7 @@ def of_arrays(op: Op) -> list[str]:
     return []
 
 
-def tried(op: Op, call: str, given: Keywords, more: list[Any]) -> list[str]:
+def tried(op: Op, call: str, given: Keywords, more: list[object]) -> list[str]:
     """The call, or the gradient of its sum, and what comes out."""
     if op.vjps is not None and op.rule(0) is not None:
         first = next(iter(given))

@@ -24,7 +24,7 @@ from minigrad.errors import label, needed
 from minigrad.graph import Leaf
 from minigrad.reading.files import replace_file
 from minigrad.tensor import Tensor
-from minigrad.typing import Array, Function, Tree
+from minigrad.typing import Array, Function, Json, Tree
 
 STRUCTURE, CHECKSUM = "minigrad", "checksum"
 PLAIN = "fiubcSUmM"
@@ -139,7 +139,7 @@ class _Writer:
 
     def __init__(self) -> None:
         self.arrays: Arrays = []
-        self.known: dict[int, dict[str, Any]] = {}
+        self.known: dict[int, Json] = {}
 
     def encode(self, x: Any, place: str) -> Any:
         kind = type(x)
@@ -174,7 +174,7 @@ class _Writer:
             "arrays, Tensors, numbers, strings and None"
         )
 
-    def leaf(self, x: object, place: str) -> dict[str, Any]:
+    def leaf(self, x: object, place: str) -> Json:
         if isinstance(x, Tensor):
             if x.node is not None and type(x.node) is not Leaf:
                 raise TypeError(
@@ -283,7 +283,7 @@ def _to_safetensors(structure: str, arrays: Arrays) -> bytes:
     return bytes(data)
 
 
-def _header(data: Array) -> dict[str, Any]:
+def _header(data: Array) -> Json:
     size = int.from_bytes(data[:8], "little")
     if len(data) < 8 or size > len(data) - 8:
         raise _DamagedError("it is no .safetensors file, or cut off")
@@ -293,7 +293,7 @@ def _header(data: Array) -> dict[str, Any]:
     return header
 
 
-def _checksum_at(data: Array, header: dict[str, Any]) -> slice:
+def _checksum_at(data: Array, header: Json) -> slice:
     first, last = header[CHECKSUM]["data_offsets"]
     start = 8 + int.from_bytes(data[:8], "little")
     if last - first != 32:

@@ -158,7 +158,7 @@ def assert_derivation(output: Any, hand: Mapping[Any, Any], **options: Any) -> N
         raise AssertionError(f"the derivation is wrong: {report}")
 
 
-def graded(output: Any, hand: Mapping[Any, Any], options: Options) -> Report:
+def graded(output: object, hand: Mapping[object, object], options: Options) -> Report:
     """The report; answers that are formulas are held against other points as well."""
     words = (str, list, tuple)
     if isinstance(hand, Mapping) and any(

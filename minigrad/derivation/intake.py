@@ -45,7 +45,7 @@ class Intake(Tolerance):
     derivatives: list[Quantity]
     updates: list[Quantity]
 
-    def __init__(self, output: Any, hand: Mapping[Any, Any], options: Options) -> None:
+    def __init__(self, output: object, hand: Mapping[object, object], options: Options) -> None:
         if not isinstance(hand, Mapping):
             raise TypeError(
                 f"{CHECK}: hand is a dict of quantities and values such as "
@@ -218,7 +218,7 @@ class Intake(Tolerance):
         self.updates = [q for q in found if q.kind == "update"]
 
 
-def objective(output: Any, upstream: Any) -> Any:
+def objective(output: object, upstream: object) -> Any:
     """What is differentiated: the output, and what arrives from above times its results.
 
     Raises
@@ -261,7 +261,7 @@ def objective(output: Any, upstream: Any) -> Any:
     return total
 
 
-def unread(text: str, value: Any, verdict: str, why: str, truth: Array | None = None) -> Row:
+def unread(text: str, value: object, verdict: str, why: str, truth: Array | None = None) -> Row:
     """The row of an entry that cannot be graded."""
     shown = value if isinstance(value, np.ndarray | float | int) else spelled(value)[:40]
     shown = "" if value is None else shown
@@ -281,7 +281,7 @@ def called(key: Any) -> str:
         return spelled(key)
 
 
-def spelled(value: Any) -> str:
+def spelled(value: object) -> str:
     """``repr``, which objects of the caller's may refuse."""
     try:
         return repr(value)

@@ -229,7 +229,7 @@ class Keys:
 
     # --- strings -------------------------------------------------------------------------
 
-    def read(self, key: Any) -> Key:
+    def read(self, key: object) -> Key:
         """What ``key`` names.
 
         Raises

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
@@ -36,8 +35,8 @@ COARSE = [(1e-4, 1e-5), (2e-2, 5e-3), (5e-2, 2e-2)]
 class Options:
     """How a derivation is to be graded; see `check_derivation`."""
 
-    upstream: Any = None
-    required: Iterable[Any] | None = None
+    upstream: object = None
+    required: Iterable[object] | None = None
     layout: str | None = None
     per_example: bool | None = None
     rtol: float = 1e-6

@@ -71,7 +71,7 @@ class Hand:
     spacing: float = 0.0
 
 
-def read(value: Any, digits: int | None = None) -> Hand:
+def read(value: object, digits: int | None = None) -> Hand:
     """A hand value, whatever it was written as.
 
     Raises
@@ -89,7 +89,7 @@ def read(value: Any, digits: int | None = None) -> Hand:
         raise Unreadable(f"it is not a number: {type(error).__name__}: {error}"[:200]) from None
 
 
-def _read(value: Any, digits: int | None) -> Hand:
+def _read(value: object, digits: int | None) -> Hand:
     value, spacing = held_by(value)
     if value is None or (isinstance(value, str) and value.strip().lower() in NOTHING_WRITTEN):
         raise Missing("nothing was written")
@@ -131,7 +131,7 @@ def held_by(value: Any) -> tuple[Any, float]:
     return value, COARSE.get(dtype, 0.0)
 
 
-def listed(value: Any) -> Hand:
+def listed(value: object) -> Hand:
     """Numbers, arrays, and nested lists of numbers and strings."""
     spacing = coarsest(value)
     try:
@@ -146,14 +146,14 @@ def listed(value: Any) -> Hand:
     return Hand(hand, np.zeros(hand.shape), shortness(hand, spacing), spacing)
 
 
-def coarsest(value: Any) -> float:
+def coarsest(value: object) -> float:
     """The coarsest type among the entries of nested lists."""
     if isinstance(value, list | tuple):
         return max((coarsest(v) for v in value), default=0.0)
     return COARSE.get(str(getattr(value, "dtype", "")), 0.0)
 
 
-def cells(value: Any) -> Hand:
+def cells(value: object) -> Hand:
     """Entries one by one: strings, fractions, numbers of other libraries."""
     try:
         table = np.asarray(unwrapped(value), dtype=object)
@@ -169,7 +169,7 @@ def cells(value: Any) -> Hand:
     return Hand(hand, whole(hand, unit), implied)
 
 
-def unwrapped(value: Any) -> Any:
+def unwrapped(value: object) -> Any:
     """Nested lists with Tensors replaced by what they hold."""
     if isinstance(value, list | tuple):
         return [unwrapped(v) for v in value]

@@ -6,8 +6,6 @@ Graphviz lays it out.
 
 from __future__ import annotations
 
-from typing import Any
-
 from minigrad.draw.drawing import Drawing
 from minigrad.draw.exploration import Exploration as Exploration
 from minigrad.draw.exploration import explore as explore
@@ -16,8 +14,8 @@ from minigrad.draw.picture import Picture
 
 
 def draw(
-    output: Any,
-    wrt: Any = None,
+    output: object,
+    wrt: object = None,
     *,
     values: bool = True,
     gradients: bool = True,

@@ -14,7 +14,6 @@ import webbrowser
 from functools import cached_property
 from importlib import import_module
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -122,7 +121,7 @@ class Drawing:
         shown = "" if n == boxes else f" shown as {boxes}"
         return f"<Drawing of {dot.clean(self.picture.output.name)}: {n:,} nodes{shown}>"
 
-    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
+    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, str]:
         try:
             return {"image/svg+xml": self.svg, "text/plain": str(self)}
         except layout.LayoutError as error:
@@ -177,7 +176,7 @@ class Drawing:
         print(self)
 
 
-def _checked_width(width: Any, direction: str) -> float | None:
+def _checked_width(width: object, direction: str) -> float | None:
     if width is None:
         return None
     if isinstance(width, bool) or not isinstance(width, int | float | np.integer | np.floating):

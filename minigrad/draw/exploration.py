@@ -13,12 +13,16 @@ import webbrowser
 from functools import cached_property
 from html import escape
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from minigrad.draw import explorer
 from minigrad.draw.picture import Picture
 from minigrad.reading.files import replace_file, writable
 from minigrad.reading.wording import visible
+
+if TYPE_CHECKING:
+    from minigrad.derivation.report import Report
+
 
 HEIGHT = 640
 """Of the frame in a notebook, in CSS pixels."""
@@ -40,7 +44,7 @@ class Exploration:
     def __init__(
         self,
         picture: Picture,
-        report: Any = None,
+        report: Report | None = None,
         *,
         collapse: bool | int | str = "auto",
         direction: str = "LR",
@@ -97,10 +101,10 @@ def in_notebook() -> bool:
 
 
 def explore(
-    output: Any,
-    report: Any = None,
+    output: object,
+    report: Report | None = None,
     *,
-    wrt: Any = None,
+    wrt: object = None,
     collapse: bool | int | str = "auto",
     direction: str = "LR",
 ) -> Exploration:
@@ -149,7 +153,7 @@ def explore(
     return made
 
 
-def graded(output: Any, report: Any, wrt: Any) -> Picture:
+def graded(output: object, report: object, wrt: object) -> Picture:
     """The picture of ``output``, once it is sure that ``report`` is one.
 
     Raises

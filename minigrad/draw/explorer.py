@@ -16,7 +16,7 @@ import math
 import re
 from collections.abc import Sequence
 from importlib.resources import files
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -30,11 +30,15 @@ from minigrad.draw.values import is_scalar, summary
 from minigrad.reading.wording import shortened as short
 from minigrad.reading.wording import visible
 from minigrad.tensor.door import wrap
-from minigrad.typing import Array
+from minigrad.typing import Array, Json
 from minigrad.writing.names import mathml_name
 from minigrad.writing.notation import NOTATION
 from minigrad.writing.styles import MATHML
 from minigrad.writing.terms import Term
+
+if TYPE_CHECKING:
+    from minigrad.derivation.report import Report
+
 
 WHOLE = 300
 """Most members of a box that can be opened to all of them; of more, the first and last."""
@@ -54,7 +58,7 @@ def page(
     collapse: bool | int | str = "auto",
     direction: str = "LR",
     *,
-    report: Any = None,
+    report: Report | None = None,
 ) -> str:
     """The explorer of ``picture`` as the text of an HTML file.
 
@@ -107,7 +111,7 @@ def _hash(text: str) -> str:
     return f"'sha256-{base64.b64encode(digest).decode()}'"
 
 
-def _embedded(carried: Any) -> str:
+def _embedded(carried: object) -> str:
     """JSON in which nothing can end the script element that holds it."""
     text = json.dumps(carried, ensure_ascii=True, allow_nan=False, separators=(",", ":"))
     return text.replace("<", r"\u003c").replace(">", r"\u003e").replace("&", r"\u0026")
@@ -117,8 +121,8 @@ def _embedded(carried: Any) -> str:
 
 
 def data(
-    picture: Picture, collapse: bool | int | str = "auto", report: Any = None
-) -> dict[str, Any]:
+    picture: Picture, collapse: bool | int | str = "auto", report: Report | None = None
+) -> Json:
     """What the page shows and computes, as JSON knows it; ``written`` is JavaScript."""
     seen = view(picture, collapse)
     boxes: list[tuple[Box, list[Item]]] = []
@@ -178,9 +182,9 @@ def _exit(atom: Item) -> Vertex | None:
     return atom.exit if isinstance(atom, Box) else atom
 
 
-def _vertex(atom: Item, cells: int) -> dict[str, Any]:
+def _vertex(atom: Item, cells: int) -> Json:
     vertex = _exit(atom)
-    found: dict[str, Any] = {
+    found: Json = {
         "kind": "box" if isinstance(atom, Box) else atom.kind,
         "name": visible(atom.title if isinstance(atom, Box) else atom.name),
     }
@@ -210,7 +214,7 @@ def _vertex(atom: Item, cells: int) -> dict[str, Any]:
     return found
 
 
-def _chain(leaf: Vertex) -> dict[str, Any]:
+def _chain(leaf: Vertex) -> Json:
     """What ``explain`` writes of the chain rule from the output to ``leaf``."""
     from minigrad.explain.ledger import Chart  # a reading of its own, only when asked
     from minigrad.explain.report import Explanation
@@ -253,15 +257,15 @@ def _named(vertex: Vertex) -> Term:
     return MATHML.term(mathml_name(vertex.name))
 
 
-def _edges(inside: View, place: dict[Item, int]) -> tuple[list[dict[str, Any]], dict[Edge, int]]:
+def _edges(inside: View, place: dict[Item, int]) -> tuple[list[Json], dict[Edge, int]]:
     """What the page knows of each arrow, and in which entry each edge of the picture is."""
-    found: list[dict[str, Any]] = []
+    found: list[Json] = []
     entries: dict[Edge, int] = {}
     for arrow in inside.arrows:
         entries.update(dict.fromkeys(arrow.edges, len(found)))
         first = arrow.edges[0]
         flowing = [e for e in arrow.edges if e.differentiable]
-        entry: dict[str, Any] = {"from": place[arrow.source], "to": place[arrow.target]}
+        entry: Json = {"from": place[arrow.source], "to": place[arrow.target]}
         if flowing:
             entry["flows"] = True
             if isinstance(arrow.target, Box):
@@ -308,13 +312,13 @@ def content(value: Array, cells: int) -> Any:
     real = type(value) is not tuple and not np.iscomplexobj(value)
     if real and is_scalar(value) and not hasattr(value, "compute"):
         return _number(value)
-    found: dict[str, Any] = {"lines": summary(value), "range": ""}
+    found: Json = {"lines": summary(value), "range": ""}
     if cells and isinstance(value, np.ndarray) and value.size and value.dtype.kind in "fiub":
         found.update(_heat(value, cells), range=extremes(value, 2))
     return found
 
 
-def _heat(value: Array, cells: int) -> dict[str, Any]:
+def _heat(value: Array, cells: int) -> Json:
     """At most about ``cells`` of the entries of ``value`` in rows, every k-th where it is large.
 
     Further dimensions become rows, and a vector is folded like the lines of a text.

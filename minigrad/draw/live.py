@@ -15,7 +15,7 @@ import numpy as np
 from minigrad import ops
 from minigrad.draw.picture import Picture, Vertex
 from minigrad.reading.wording import visible
-from minigrad.typing import Array
+from minigrad.typing import Array, Json
 from minigrad.writing.script import functions
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ KINDS: dict[str, np.dtype[Any]] = {
 """In which numbers travel, smallest first."""
 
 
-def program(picture: Picture, place: Mapping[Item, int], whole: bool) -> dict[str, Any]:
+def program(picture: Picture, place: Mapping[Item, int], whole: bool) -> Json:
     """The equations ``[result, function, arguments]`` behind a picture, and the arrays in it.
 
     Parameters
@@ -54,7 +54,7 @@ def program(picture: Picture, place: Mapping[Item, int], whole: bool) -> dict[st
     reason = refused(picture, whole)
     if reason:
         return {"fixed": reason, "written": []}
-    equations: list[Any] = []
+    equations: list[object] = []
     numbers: dict[Hashable, int] = {}
     written: list[str] = []
     for vertex in picture.vertices:
@@ -122,7 +122,7 @@ def _key(value: Array) -> Hashable:
     return repr(value)
 
 
-def packed(value: np.ndarray[Any, Any]) -> dict[str, Any]:
+def packed(value: np.ndarray[Any, Any]) -> Json:
     """An array as text, in the smallest kind that holds its numbers exactly.
 
     Examples

@@ -8,19 +8,23 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import TYPE_CHECKING
 
 from minigrad.draw.picture import Edge, Picture, Vertex
 from minigrad.reading.wording import shortened as short
 from minigrad.reading.wording import visible
+from minigrad.typing import Json
+
+if TYPE_CHECKING:
+    from minigrad.derivation.report import Report
 
 
 def overlay(
-    report: Any,
+    report: Report,
     picture: Picture,
     place: Callable[[Vertex], int],
     entry: Callable[[Edge], int | None],
-) -> dict[str, Any]:
+) -> Json:
     """The rows of ``report`` as data for the page.
 
     Parameters

@@ -6,7 +6,6 @@ They come after those tagged ``read``, which programs share.
 from __future__ import annotations
 
 from collections.abc import Hashable
-from typing import Any
 
 import numpy as np
 
@@ -89,7 +88,7 @@ def negative_power(b: Simplifier, x: Operand, p: Operand) -> Operand:
     return b.emit(ops.divide, 1, x if q == -1 else b.emit(ops.power, x, -q))
 
 
-def terms_of(b: Simplifier, x: Operand, sign: float, found: dict[Any, list[Operand]]) -> int:
+def terms_of(b: Simplifier, x: Operand, sign: float, found: dict[Hashable, list[Operand]]) -> int:
     """Add what ``x`` is a sum of to ``found``, by key; answer how many terms that were."""
     stack, n = [(x, sign)], 0
     while stack:

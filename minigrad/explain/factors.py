@@ -105,7 +105,7 @@ def leaves(b: Simplifier, x: Operand) -> Iterator[Operand]:
             yield y
 
 
-def power_of(found: Factors, key: Any) -> float:
+def power_of(found: Factors, key: Operand) -> float:
     """The exponent of what has this key in a product, 0 if that is no factor."""
     return found[key][1] if key in found else 0
 

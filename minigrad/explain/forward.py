@@ -8,7 +8,6 @@ the rules of forward mode, run on stand-ins; ``δz`` is what ``z`` changes by.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
@@ -121,7 +120,7 @@ class Pass:
         return forward, reverse, links
 
 
-def numeric_rule(node: AnyNode, ts: list[Any]) -> Array:
+def numeric_rule(node: AnyNode, ts: list[Array]) -> Array:
     """The rule of forward mode on numbers."""
     with np.errstate(all="ignore"):
         return tangent(node.op, node.args, ts, node.kwargs, node.ans, None, live=False)  # type: ignore[arg-type]

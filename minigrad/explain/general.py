@@ -130,7 +130,7 @@ class General(Document):
         return "\n".join(lines) + "\n"
 
 
-def general(made: object, examples: Any = None) -> General:
+def general(made: object, examples: object = None) -> General:
     """The gradient that ``made`` returns, explained for any sizes.
 
     Parameters
@@ -186,7 +186,7 @@ def explained(output: Tensor, leaves: list[Tensor], scope: Scope, given: Keyword
 
 
 def attempted(
-    f: Function, called: list[str], arrays: Sequence[Any], wanted: Sequence[int]
+    f: Function, called: list[str], arrays: Sequence[Array], wanted: Sequence[int]
 ) -> tuple[Tensor, list[Tensor], Scope] | None:
     """What ``f`` makes of the arrays, and the variables it had; None where it makes no number."""
     args = [

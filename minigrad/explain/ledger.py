@@ -15,7 +15,6 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from functools import cached_property
 from itertools import islice
-from typing import Any
 
 import numpy as np
 
@@ -103,9 +102,9 @@ class Chart:
             and any(len(self.pieces[n].below) > 1 for n in self.order)
             and any(self.count(n) > 1 for n in self.wrt)
         )
-        self.nameless: dict[int, tuple[str, Any]] = {}
+        self.nameless: dict[int, tuple[str, Array]] = {}
         self.notes: dict[str, None] = {}
-        self.unused: dict[str, Any] = {}  # name -> zeros, where no path leads to the output
+        self.unused: dict[str, Array] = {}  # name -> zeros, where no path leads to the output
         self._formulas: dict[AnyNode, dict[AnyNode, Formula]] = {}
 
     def key(self, node: AnyNode) -> bool:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager, suppress
-from typing import Any
 
 import numpy as np
 
@@ -41,7 +40,7 @@ class Paper(Tracer):
         self.notes: dict[str, None] = {}
         self.ruling = 0
 
-    def apply(self, op: Op, args: tuple[Any, ...], kwargs: Keywords) -> Array:
+    def apply(self, op: Op, args: tuple[Array, ...], kwargs: Keywords) -> Array:
         if self.ruling and op is ops.divide and type(args[1]) is int and args[1] in self.lengths:
             args = (args[0], self.length(args[1], args[0]))
         if self.ruling and op in (ops.divide, ops.multiply):

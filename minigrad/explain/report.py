@@ -355,7 +355,7 @@ class Explanation(Document):
         return plus.join(words)
 
     @staticmethod
-    def _middle(parts: Sequence[Any], write: Callable[[Any], str], style: Style) -> list[str]:
+    def _middle(parts: Sequence[object], write: Callable[[Any], str], style: Style) -> list[str]:
         """A long list without its middle, which is not written either."""
         if len(parts) <= 2 * ENDS:
             return [*map(write, parts)]

@@ -101,7 +101,7 @@ class Sheet(StandIns):
         c = self.ruled(node, lambda ans, args, kwargs: back(g, ans, *args, **kwargs))
         return fit(c, node.args[i], op, i) if fitted else c
 
-    def tangent(self, node: AnyNode, ts: list[Any]) -> Operand:
+    def tangent(self, node: AnyNode, ts: list[Array]) -> Operand:
         """What ``node`` changes by where its arguments change by ``ts``, as an expression."""
         return self.ruled(
             node,
@@ -120,7 +120,7 @@ class Sheet(StandIns):
 
     # --- formulas -----------------------------------------------------------------------
 
-    def formula(self, result: object, *same: tuple[Any, AnyNode], **style: Any) -> Formula:
+    def formula(self, result: object, *same: tuple[Array, AnyNode], **style: Any) -> Formula:
         """What is written for ``result``.
 
         Parameters

@@ -84,7 +84,7 @@ class Rewriter(ast.NodeTransformer):
     stand: Stand
     variables: Keywords
     instead: Keywords = field(default_factory=dict)
-    env: dict[str, Any] = field(default_factory=dict)
+    env: dict[str, object] = field(default_factory=dict)
     foreign: list[str] = field(default_factory=list)
     bound: set[str] = field(default_factory=set)
     arithmetic: bool = False

@@ -85,14 +85,14 @@ class StandIns:
     opaque: Callable[[AnyNode], bool]
     called: Callable[[AnyNode], str]
     sizes: Shape = ()
-    nameless: dict[int, tuple[str, Any]] = field(default_factory=dict)
+    nameless: dict[int, tuple[str, Array]] = field(default_factory=dict)
     tracer: Paper = field(init=False)
     stand_ins: dict[AnyNode, Array] = field(default_factory=dict)
     symbols: dict[AnyNode, Symbol] = field(default_factory=dict)
     values: dict[AnyNode, Array] = field(default_factory=dict)
     arrays: dict[tuple[str, str], Tensor] = field(default_factory=dict)
     written: dict[tuple[AnyNode, int], Tensor] = field(default_factory=dict)
-    metadata: dict[AnyNode, dict[str, Any]] = field(default_factory=dict)
+    metadata: dict[AnyNode, Keywords] = field(default_factory=dict)
     literals: set[tuple[AnyNode, int | None]] = field(default_factory=set)
     read: set[AnyNode] = field(default_factory=set)
     passes: dict[AnyNode, tuple[AnyNode, Before]] = field(default_factory=dict)

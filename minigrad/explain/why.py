@@ -415,7 +415,7 @@ def syntax(scope: Scope) -> Any:
 
 def values_of(t: Tensor, known: Names) -> Iterator[Place]:
     """Constants of the record that are the values of what was computed from ``t``."""
-    after: dict[str, Any] = {}
+    after: dict[str, object] = {}
     for scope in known.scopes:
         for path, x in named_values(scope.variables, deep=True):
             if is_tensor(x) and x.node is not None and len(after) < 50:

@@ -12,7 +12,7 @@ from minigrad import ops
 from minigrad.onnx.operators import OPERATORS
 from minigrad.onnx.operators.table import whole
 from minigrad.onnx.reading import array, attributes
-from minigrad.typing import Array, Function, Tree
+from minigrad.typing import Array, Function, Keywords, Tree
 
 if TYPE_CHECKING:
     from onnx import GraphProto
@@ -28,7 +28,7 @@ class Operation:
     call: Function
     inputs: list[str]
     outputs: list[str]
-    attributes: dict[str, Any]
+    attributes: Keywords
 
     def found(self, values: Values) -> Tree:
         """The output, or a tuple of several."""

@@ -83,7 +83,7 @@ class Model(Module):
         self._steps = steps
         self._fixed = {n: x for n, x in constants.items() if n not in self.weights}
 
-    def forward(self, *args: Any, **kwargs: Any) -> Tree:
+    def forward(self, *args: object, **kwargs: Any) -> Tree:
         """The output of the model.
 
         Raises

@@ -123,7 +123,7 @@ class Check:
     places: list[int]
     names: list[str]
 
-    def __init__(self, student: Student, inputs: tuple[Any, ...], upstream: Any) -> None:
+    def __init__(self, student: Student, inputs: tuple[object, ...], upstream: object) -> None:
         self.given = upstream
         self.work, self.walks = [WORK], [float(WALKS)]
         """What is left of both: copies of the check share it."""
@@ -231,7 +231,7 @@ class Check:
         """The numbers that are inputs as arrays are: those beside some, or with a gradient."""
         holders: set[str] = set()
 
-        def note(path: str, value: Any) -> None:
+        def note(path: str, value: object) -> None:
             steps = STEP.findall(path)
             holders.update("".join(steps[:k]) for k in range(1, len(steps)))
 
@@ -251,7 +251,7 @@ class Check:
     def leaves(self, counts: Counts, found: list[tuple[str, Tensor]]) -> tuple[list[Any], Any]:
         """The inputs as Tensors, each noted by its path."""
 
-        def make(path: str, value: Any) -> Tensor:
+        def make(path: str, value: object) -> Tensor:
             t = Tensor(value, requires_grad=True)
             found.append((path, t))
             return wrap(t._value, t.node)
@@ -291,7 +291,7 @@ class Check:
         self._kept = result, args, instance
         return runs
 
-    def outputs(self, result: Any) -> list[Tensor]:
+    def outputs(self, result: object) -> list[Tensor]:
         """What is differentiated: the first result, or as many as have gradients from above.
 
         Of one function that does both, it is the loss, wherever among the results it is.

@@ -221,7 +221,7 @@ class Collector:
                 if isinstance(value, np.ndarray | float) and readings(path) and not own:
                     yield path, layer, value
 
-    def containers(self) -> Iterator[tuple[str, str, Any]]:
+    def containers(self) -> Iterator[tuple[str, str, object]]:
         """What holds several, in a layer and those in it: where it is, its name, and what."""
         for place, layer in self.layers():
             for name, value in vars(layer).items():
@@ -240,7 +240,7 @@ class Collector:
         return [(path, layer) for path, layer in found
                 if path == "self" or all(count[node] == 1 for node in held[path])]  # fmt: skip
 
-    def known(self, value: Any) -> Iterator[Any]:
+    def known(self, value: object) -> Iterator[Any]:
         """The Tensors of the forward pass that an attribute is, or holds."""
         parts = items_of(value) if isinstance(value, dict | list | tuple) else [("", value)]
         for _, v in parts or ():
@@ -485,7 +485,7 @@ class Collector:
         return kept
 
 
-def returned_as(statement: ast.stmt, answer: Any, value: Any) -> ast.expr | None:
+def returned_as(statement: ast.stmt, answer: object, value: object) -> ast.expr | None:
     """The expression of one of the values that a statement returns."""
     tree = statement.value if isinstance(statement, ast.Return) else None
     if not (isinstance(tree, ast.Tuple) and isinstance(answer, tuple)):

@@ -7,7 +7,7 @@ place shares the others.
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Hashable, Iterator
 from typing import Any
 
 import numpy as np
@@ -147,7 +147,7 @@ class Compiler:
             return lambda f: [code(f) for code in codes]
 
         def run(f: Frame) -> list[Any]:
-            found: list[Any] = []
+            found: list[object] = []
             for starred, code in parts:
                 found += each(code(f)) if starred else [code(f)]
             return found
@@ -159,7 +159,7 @@ class Compiler:
         pairs = list(zip(keys, map(self.code, node.values), strict=True))
 
         def run(f: Frame) -> Any:
-            found: dict[Any, Any] = {}
+            found: dict[Hashable, object] = {}
             for key, value in pairs:
                 if key is None:
                     found.update(mapping(value(f)))
@@ -250,7 +250,7 @@ class Compiler:
 
         def run(f: Frame) -> Any:
             callee, given = function(f), args(f)
-            named: dict[str, Any] = {}
+            named: dict[str, object] = {}
             for name, value in options:
                 named.update({name: value(f)} if name is not None else mapping(value(f)))
             return f.machine.apply(callee, given, named)
@@ -264,7 +264,7 @@ class Compiler:
         if isinstance(node, ast.Name):
             name = node.id
 
-            def set_name(f: Frame, value: Any) -> None:
+            def set_name(f: Frame, value: object) -> None:
                 f.vars[name] = value
 
             return set_name
@@ -273,7 +273,7 @@ class Compiler:
                      for e in node.elts]  # fmt: skip
             rest = [i for i, e in enumerate(node.elts) if isinstance(e, ast.Starred)]
 
-            def set_each(f: Frame, value: Any) -> None:
+            def set_each(f: Frame, value: object) -> None:
                 values = each(value)
                 for i in rest:
                     end = len(values) - (len(parts) - 1 - i)
@@ -287,7 +287,7 @@ class Compiler:
         if isinstance(node, ast.Attribute):
             held, attr = self.code(node.value), node.attr
 
-            def set_attribute(f: Frame, value: Any) -> None:
+            def set_attribute(f: Frame, value: object) -> None:
                 of = held(f)
                 if type(of) is not Held:
                     raise Unknown("an attribute")
@@ -407,7 +407,7 @@ class Compiler:
 
         return run
 
-    def _pattern(self, node: Any) -> Callable[[Frame, Any], bool]:
+    def _pattern(self, node: ast.pattern) -> Callable[[Frame, Any], bool]:
         """Whether a value is of a pattern: constants, and anything at all."""
         if isinstance(node, ast.MatchOr):
             parts = [self._pattern(p) for p in node.patterns]
@@ -415,7 +415,7 @@ class Compiler:
         if isinstance(node, ast.MatchAs) and node.pattern is None:
             name = node.name
 
-            def bind(f: Frame, value: Any) -> bool:
+            def bind(f: Frame, value: object) -> bool:
                 f.vars.update({name: value} if name else {})
                 return True
 

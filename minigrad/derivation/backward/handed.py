@@ -7,7 +7,7 @@ between those of its neighbours; what still is left is known to be ungraded.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from types import MemberDescriptorType, ModuleType
 from typing import Any
@@ -58,7 +58,7 @@ class Handed:
         return repr(self.key) if self.key is not None else self.said
 
 
-def items_of(value: Any) -> list[tuple[Any, Any]] | None:
+def items_of(value: object) -> list[tuple[Any, Any]] | None:
     """The parts of what holds others, by key, by number or by name; None of what holds none."""
     if isinstance(value, Mapping):
         return list(value.items())
@@ -80,7 +80,7 @@ def items_of(value: Any) -> list[tuple[Any, Any]] | None:
     return [*((n, getattr(value, n)) for n in slots if hasattr(value, n)), *held.items()]
 
 
-def numbers_of(value: Any) -> Any:
+def numbers_of(value: object) -> Any:
     """An array of real numbers, of objects and of complex ones, too; None of what is none."""
     if value is None or items_of(value) == []:
         return None
@@ -94,12 +94,12 @@ def numbers_of(value: Any) -> Any:
     return found if found.dtype.kind in "fiub" else None
 
 
-def shape_of(value: Any) -> tuple[int, ...] | None:
+def shape_of(value: object) -> tuple[int, ...] | None:
     number = numbers_of(value)
     return None if number is None else number.shape
 
 
-def leaves_of(value: Any, steps: Steps = ()) -> Iterator[tuple[Steps, Any]]:
+def leaves_of(value: object, steps: Steps = ()) -> Iterator[tuple[Steps, object]]:
     """The values in what holds others, each with how it is found: ``(0, 'W')``."""
     items = items_of(value) if len(steps) < DEEP else None
     if not items:
@@ -108,7 +108,7 @@ def leaves_of(value: Any, steps: Steps = ()) -> Iterator[tuple[Steps, Any]]:
         yield from leaves_of(v, (*steps, k))
 
 
-def as_many(value: Any, places: list[int]) -> list[tuple[Steps, Any]]:
+def as_many(value: object, places: list[int]) -> list[tuple[Steps, Any]]:
     """The values in what holds others, without what is empty where there are more than inputs."""
     found = list(leaves_of(value))
     return found if len(found) <= len(places) else [x for x in found if items_of(x[1]) != []]
@@ -127,7 +127,7 @@ def keys_of(path: str) -> Steps:
         return base_of(path), path
 
 
-def alike(step: Any, given: Any) -> bool:
+def alike(step: object, given: object) -> bool:
     """Whether a key is that of an input, or of its gradient."""
     if step == given or not (isinstance(step, str) and isinstance(given, str)):
         return bool(step == given)
@@ -151,14 +151,14 @@ class Layout:
         """Whether one value for each input is returned, and not in the order of the inputs."""
         self.arguments: dict[str, list[int]] = {}
         """The inputs that each argument holds."""
-        self.slots: dict[Any, list[int]] = {}
+        self.slots: dict[Hashable, list[int]] = {}
         """The inputs for which what is returned stands by its place."""
         for i, path in enumerate(self.paths):
             self.arguments.setdefault(path[0], []).append(i)
 
     # --- by what holds it ------------------------------------------------------------------
 
-    def returned(self, answer: Any) -> list[Handed]:
+    def returned(self, answer: object) -> list[Handed]:
         """What is returned, each value with the input that it stands for."""
         if answer is None:
             return []
@@ -175,7 +175,7 @@ class Layout:
                 return found
         return [h for k, v in answer.items() for h in self.called(str(k), v, (k,))]
 
-    def called(self, key: str, value: Any, steps: Steps) -> Iterator[Handed]:
+    def called(self, key: str, value: object, steps: Steps) -> Iterator[Handed]:
         """What stands under a key: one value, or what holds those of an argument."""
         if items_of(value) is None:
             yield Handed(value, key, steps=steps)
@@ -189,7 +189,7 @@ class Layout:
         else:
             yield from self.loose(value, steps)
 
-    def loose(self, value: Any, steps: Steps) -> Iterator[Handed]:
+    def loose(self, value: object, steps: Steps) -> Iterator[Handed]:
         """What stands in what no argument has: under keys, or with nothing that tells it."""
         for at, leaf in leaves_of(value, steps):
             yield Handed(leaf, last_key(at), steps=at)
@@ -198,7 +198,7 @@ class Layout:
         """Whether it is said to be no gradient: by its key, its place or its variable."""
         return self.denied(h.said, self.name_of(h.value))
 
-    def placed(self, answer: dict[int, Any]) -> Iterator[Handed]:
+    def placed(self, answer: dict[int, object]) -> Iterator[Handed]:
         """What is returned in a row, each value with the input that it stands for by its place."""
         arguments = list(self.arguments.values())
         rows = self.places([*answer.values()])
@@ -223,7 +223,7 @@ class Layout:
             else:
                 yield from self.loose(value, (i,))
 
-    def listed(self, containers: Iterator[tuple[str, str, Any]]) -> Iterator[Handed]:
+    def listed(self, containers: Iterator[tuple[str, str, object]]) -> Iterator[Handed]:
         """The gradients in what a layer keeps: ``self.dweights`` of ``self.weights``."""
         for place, name, held in containers:
             at = len(keys_of(place))
@@ -240,7 +240,7 @@ class Layout:
                 yield from self.by_keys(held, beside, depth=at)
 
     def matched(
-        self, value: Any, places: list[int], depth: int = 1, sure: bool = False
+        self, value: object, places: list[int], depth: int = 1, sure: bool = False
     ) -> list[Handed]:
         """Each value in what holds some with its input, where all keys or all shapes agree.
 
@@ -259,7 +259,7 @@ class Layout:
             return []
         return [Handed(v, last_key(at), i, at) for (at, v), i in zip(leaves, places, strict=True)]
 
-    def by_keys(self, value: Any, places: list[int], depth: int = 1) -> list[Handed]:
+    def by_keys(self, value: object, places: list[int], depth: int = 1) -> list[Handed]:
         """Each value with its input, where each has the keys of one, or of its gradient."""
         leaves, found = as_many(value, places), []
         if len(leaves) != len(places) or items_of(value) is None:
@@ -274,7 +274,7 @@ class Layout:
             found.append(Handed(exact[0][1], last_key(exact[0][0]), i, exact[0][0]))
         return found if len({h.steps for h in found}) == len(found) else []
 
-    def is_table(self, value: Any) -> bool:
+    def is_table(self, value: object) -> bool:
         """Whether it is an array of an input's shape that is written as lists."""
         numbers = isinstance(value, list | tuple) and all(
             np.isscalar(v) and not isinstance(v, str | bytes) for _, v in leaves_of(value)
@@ -283,7 +283,7 @@ class Layout:
 
     # --- by its place ------------------------------------------------------------------------
 
-    def in_order(self, answer: list[Any], groups: list[int | None]) -> bool:
+    def in_order(self, answer: list[object], groups: list[int | None]) -> bool:
         """Whether what is returned by name stands in the order of the inputs."""
         places = zip(answer, groups, strict=True)
         named = [
@@ -295,13 +295,13 @@ class Layout:
         )
         return not wrong or not all_apart(named)
 
-    def told(self, value: Any) -> set[AnyNode]:
+    def told(self, value: object) -> set[AnyNode]:
         """The inputs of which a value is the gradient by its names, or else by its numbers."""
         equal = [n for n in self.inputs if np.any(self.flows.total.get(n, 0.0))
                  and is_same(value, self.flows.total[n])]  # fmt: skip
         return self.named(value) or set(equal)
 
-    def places(self, answer: list[Any]) -> list[list[int]]:
+    def places(self, answer: list[object]) -> list[list[int]]:
         """The inputs that each value returned stands for by its place; none where it is not told.
 
         Of fewer values than inputs, those inputs of which there is a gradient by name, where
@@ -322,12 +322,12 @@ class Layout:
         kept = [p for p in every if len(p) == 1 and self.inputs[p[0]] in known]
         return [*kept, *[[]] * len(answer)][: len(answer)]
 
-    def is_other(self, value: Any, place: int) -> bool:
+    def is_other(self, value: object, place: int) -> bool:
         """Whether it is the gradient of other inputs."""
         told = self.told(value)
         return bool(told) and self.inputs[place] not in told
 
-    def named_or_of(self, value: Any) -> str:
+    def named_or_of(self, value: object) -> str:
         """What a value is called, or else of what it is the gradient."""
         name, nodes = self.name_of(value), self.told(value)
         paths = [path for path, t in self.runs.inputs if t.node in nodes]

@@ -98,7 +98,7 @@ def value_at(at: Sequence[Any], held: Any) -> Any:
     return np.asarray(held) if is_number(held) else None
 
 
-def set_in(paths: Sequence[str], variables: Any) -> Any:
+def set_in(paths: Sequence[str], variables: object) -> Any:
     """What a statement has set: the numbers of its target, or those of several in one row."""
     values = [value_at(steps_of(path), variables) for path in paths]
     if len(values) == 1:
@@ -120,7 +120,7 @@ def numbers_in(held: Mapping[Any, Any], path: str = "", depth: int = 3) -> Itera
             yield from numbers_in(value, f"{escaped(name)}[{{!r}}]", depth - 1)
 
 
-def is_whole(value: Any) -> bool:
+def is_whole(value: object) -> bool:
     """Whether it is a whole number, of Python's or of NumPy's."""
     return type(value) is int or isinstance(value, np.integer)
 
@@ -129,13 +129,13 @@ def escaped(text: str) -> str:
     return text.replace("{", "{{").replace("}", "}}")
 
 
-def is_number(value: Any) -> bool:
+def is_number(value: object) -> bool:
     if type(value) is np.ndarray:
         return value.dtype.kind in NUMERIC
     return isinstance(value, float | int | complex | np.number)
 
 
-def shape_of(local: Any) -> Any:
+def shape_of(local: object) -> Any:
     """The shape of what a statement would set, where it is an array."""
     value = local[3] if type(local) is tuple else None
     return value[0] if type(value) is tuple and value else None
@@ -158,7 +158,7 @@ def handed_over(node: ast.stmt) -> bool:
     return isinstance(node, ast.Return) and all(isinstance(x, plain) for x in parts)
 
 
-def leaves_of(held: Any, depth: int = 6) -> Iterator[tuple[tuple[Any, ...], Any]]:
+def leaves_of(held: object, depth: int = 6) -> Iterator[tuple[tuple[object, ...], object]]:
     """The numbers in what holds others, each with how it is found; the nearest ones."""
     inside: Any = held.attrs if type(held) is Held else held
     pairs: Any = ()
@@ -193,7 +193,7 @@ def bytes_of(value: Any) -> Any:
     return ((), np.asarray(value).tobytes()) if number else object()
 
 
-def is_brief(made: Any) -> bool:
+def is_brief(made: object) -> bool:
     """Whether `bytes_of` is of few numbers: of one small array."""
     return (
         type(made) is tuple
@@ -203,7 +203,7 @@ def is_brief(made: Any) -> bool:
     )
 
 
-def hashed(value: Any) -> bytes:
+def hashed(value: object) -> bytes:
     """A digest of an array, in place of a copy."""
     return hashlib.blake2b(np.ascontiguousarray(value).data, digest_size=16).digest()
 
@@ -228,7 +228,7 @@ def change_at(path: str, variables: Keywords, change: Callable[[Any], Any]) -> N
     changed_in(variables, steps_of(path), change)
 
 
-def changed_in(held: Any, steps: Sequence[Any], change: Callable[[Any], Any]) -> Any:
+def changed_in(held: object, steps: Sequence[object], change: Callable[[Any], Any]) -> Any:
     if not steps:
         return change(held)
     inside: Any = held.attrs if type(held) is Held else held

@@ -32,7 +32,7 @@ def refilled(
     """
     seen = {} if seen is None else seen
 
-    def go(value: Any, step: str) -> Any:
+    def go(value: object, step: str) -> Any:
         return refilled(value, f"{path}{step}", counts, make, seen, kinds)
 
     if id(tree) in seen:
@@ -57,7 +57,7 @@ def refilled(
     return np.float64(tree) if isinstance(tree, np.floating) else copied(tree)
 
 
-def never(path: str, value: Any) -> bool:
+def never(path: str, value: object) -> bool:
     return False
 
 
@@ -66,7 +66,7 @@ def is_plain(path: str) -> bool:
     return re.search(r"\[\d|\.", path) is None
 
 
-def plainly(path: str, value: Any) -> bool:
+def plainly(path: str, value: object) -> bool:
     """A number that is an argument, or stands under a key."""
     return is_plain(path) and not isinstance(value, int | np.integer)
 
@@ -77,7 +77,7 @@ def among(holders: set[str], fields: set[str], told: set[str], whole: bool) -> C
     ``whole``: a whole number whose gradient is told, too.
     """
 
-    def counts(path: str, value: Any) -> bool:
+    def counts(path: str, value: object) -> bool:
         if isinstance(value, int | np.integer):
             return whole and is_plain(path) and last_part(path)[0] in told
         *above, last = STEP.findall(path)
@@ -92,7 +92,7 @@ def among(holders: set[str], fields: set[str], told: set[str], whole: bool) -> C
     return counts
 
 
-def told_in(*functions: Any) -> set[str]:
+def told_in(*functions: object) -> set[str]:
     """What functions name that may be the gradient of something: of what it is one."""
     codes = [code for f in functions if (code := getattr(f, "__code__", None)) is not None]
     told = [n for c in codes
@@ -100,7 +100,7 @@ def told_in(*functions: Any) -> set[str]:
     return {r for n in told if isinstance(n, str) for r in readings(n)}
 
 
-def in_double(function: Any, inputs: dict[str, Any], instance: Any) -> tuple[Any, Any]:
+def in_double(function: object, inputs: dict[str, object], instance: object) -> tuple[Any, Any]:
     """The inputs and the instance in double precision, whole numbers that have gradients, too.
 
     Of which there are gradients, the names in ``function`` tell; of all, if no input
@@ -136,7 +136,7 @@ def kept(path: str, value: Any) -> Any:
     return value.copy()
 
 
-def like(layer: Any) -> Any:
+def like(layer: object) -> Any:
     """An object of the same class, to be given attributes."""
     try:
         return copy(layer)
@@ -144,7 +144,7 @@ def like(layer: Any) -> Any:
         return object.__new__(type(layer))
 
 
-def copied(value: Any) -> Any:
+def copied(value: object) -> Any:
     """A copy; of what has none, such as a file or a lock, itself."""
     try:
         return deepcopy(value)
@@ -168,7 +168,7 @@ def in_step(t: Any, a: Any, depth: int = 6) -> Iterator[tuple[Tensor, Any]]:
         yield from in_step(vars(t), vars(a), depth - 1)
 
 
-def nearby(value: Any, chance: np.random.Generator) -> Any:
+def nearby(value: object, chance: np.random.Generator) -> Any:
     """Other numbers like some: in another order, each nearby; zeros that begin something, not 0.
 
     What is one-hot, or distributions, or symmetric, stays so; of masks one entry is another.

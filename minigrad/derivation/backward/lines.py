@@ -241,7 +241,7 @@ def target(claim: Claim, flows: Flows) -> Array:
     return flows.total[claim.node]
 
 
-def is_inexact(value: Any) -> bool:
+def is_inexact(value: object) -> bool:
     """Whether it is a float or a complex number, or an array of such, or a mask."""
     if not exactly(value, np.ndarray, *NUMBERS):
         return False

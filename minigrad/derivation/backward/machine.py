@@ -96,7 +96,7 @@ class Machine:
         self.root: Frame | None = None
         self.sources: dict[CodeType, Source] = {}
         self.depth = 0
-        self.copies: dict[int, Any] = {}
+        self.copies: dict[int, object] = {}
 
     def run(self, start: Start) -> Any:
         """What the call returns.
@@ -115,7 +115,7 @@ class Machine:
 
     # --- what is handed in --------------------------------------------------------------
 
-    def copied(self, value: Any) -> Any:
+    def copied(self, value: object) -> Any:
         return copied(value, self.copies)
 
     def spend(self, value: Any = None, *factors: Any) -> None:
@@ -195,7 +195,7 @@ class Machine:
         return own.tree
 
     def bound(
-        self, own: Own, wanted: ast.arguments, args: list[Any], options: Keywords
+        self, own: Own, wanted: ast.arguments, args: list[object], options: Keywords
     ) -> Keywords:
         """The parameters with what they are given."""
         names = [a.arg for a in (*wanted.posonlyargs, *wanted.args)]

@@ -68,7 +68,7 @@ def _sum(x: Any, start: Any = 0) -> Any:
     return start
 
 
-def _zip(*xs: Any, strict: bool = False) -> list[Any]:
+def _zip(*xs: object, strict: bool = False) -> list[Any]:
     return list(zip(*map(each, xs), strict=strict is True))
 
 
@@ -201,7 +201,7 @@ HELD: dict[type, set[str]] = {
 }
 
 
-def _product(*xs: Any, repeat: int = 1) -> list[Any]:
+def _product(*xs: object, repeat: int = 1) -> list[Any]:
     lists = [each(x) for x in xs] * operator.index(repeat)
     if math.prod(map(len, lists)) >= LONG:
         raise Unknown("product")

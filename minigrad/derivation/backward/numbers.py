@@ -156,21 +156,21 @@ def allowed(value: Any) -> Any:
     raise Unknown(kind.__name__)
 
 
-def truth(value: Any) -> bool:
+def truth(value: object) -> bool:
     """Whether a condition holds."""
     if value is None or exactly(value, str, list, tuple, dict):
         return bool(value)
     return bool(plain(value))
 
 
-def wide(left: Any, right: Any, matrices: bool = False) -> None:
+def wide(left: object, right: object, matrices: bool = False) -> None:
     """Refuse an operation whose answer has too many entries."""
     both = type(left) is type(right) is np.ndarray and left.size * right.size >= LARGEST
     if both and entries("matmul" if matrices else "", left, right) >= LARGEST:
         raise Unknown("an operation")
 
 
-def operated(op: ast.operator, left: Any, right: Any, into: bool = False) -> Any:
+def operated(op: ast.operator, left: object, right: object, into: bool = False) -> Any:
     kind = type(op)
     if exactly(left, list, tuple, str) and kind in (ast.Add, ast.Mult, ast.Mod):
         return joined(kind, left, right, into)
@@ -245,17 +245,17 @@ def each(value: Any) -> Any:
     raise Unknown(kind.__name__)
 
 
-def passed(value: Any) -> Iterator[Any]:
+def passed(value: object) -> Iterator[object]:
     """What the passes of a loop are for: a list may grow meanwhile."""
     yield from value if type(value) is list else each(value)
 
 
-def member(x: Any) -> Any:
+def member(x: object) -> Any:
     """What a set may hold: objects by what they are, and keys."""
     return x if exactly(x, Held, Own) else key_of(x)
 
 
-def plain_or_text(x: Any) -> Any:
+def plain_or_text(x: object) -> Any:
     return x if exactly(x, str) else plain(x)
 
 

@@ -73,7 +73,7 @@ class Rerun:
 
     def __init__(
         self, start: Start, watch: Watch, claims: Sequence[Claim], flows: Flows,
-        kept: Sequence[Any], means: Callable[[str], bool], beside: Sequence[Source],
+        kept: Sequence[object], means: Callable[[str], bool], beside: Sequence[Source],
     ) -> None:  # fmt: skip
         self.means = means
         """Whether a name is that of a gradient."""
@@ -172,7 +172,7 @@ class Rerun:
         also: Hook | None = None,
     ) -> list[Any]:  # fmt: skip
         """What the goals are in a run; None of what is not reached."""
-        noted: dict[tuple[Hashable, ...], Any] = {}
+        noted: dict[tuple[Hashable, ...], object] = {}
         count: dict[ast.stmt | None, int] = {g.mark[0]: 0 for g in goals if g.mark is not None}
         wanted: dict[Hashable, list[Goal]] = {}
         for g in goals:
@@ -318,7 +318,7 @@ class Rerun:
         self, statement: Statement, changed: ast.stmt | None, paths: Sequence[str] = ()
     ) -> list[Any]:
         """What a statement sets, each time; at ``paths`` alone."""
-        found: list[Any] = []
+        found: list[object] = []
 
         def note(node: ast.stmt, frame: Frame) -> None:
             if node is statement.node and statement.targets:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from itertools import zip_longest
-from typing import Any
 
 import numpy as np
 
@@ -93,7 +92,7 @@ ROOM: dict[str, Callable[..., float]] = {
 """NumPy's functions whose answers have other shapes than their arguments broadcast together."""
 
 
-def entries(name: str, *args: Any) -> float:
+def entries(name: str, *args: object) -> float:
     """How many entries the answer of a function of NumPy has, or of a method, at most.
 
     Examples

@@ -27,7 +27,7 @@ class Student:
 
     forward: Function
     backward: Callable[..., Any] | None
-    instance: Any = None
+    instance: object = None
 
     @property
     def name(self) -> str:
@@ -89,7 +89,7 @@ def student_of(forward: Any, backward: Any) -> tuple[Student, bool]:
     return Student(forward, backward, instance), False
 
 
-def refuse_unseen(*methods: Any) -> None:
+def refuse_unseen(*methods: object) -> None:
     """Raise a TypeError for methods of a layer whose attributes are not found."""
     for method in methods:
         code = getattr(inspect.unwrap(method), "__code__", None) if callable(method) else None
@@ -109,7 +109,7 @@ def refuse_unseen(*methods: Any) -> None:
             )
 
 
-def parts_of(result: Any) -> list[Any]:
+def parts_of(result: object) -> list[Any]:
     """The results of a function, one or several."""
     return list(result) if isinstance(result, tuple) else [result]
 

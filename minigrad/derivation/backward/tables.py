@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 import operator
-from typing import Any
 
 import numpy as np
 
@@ -75,7 +74,7 @@ class Unknown(Exception):
     """A part of an expression that is not computed here."""
 
 
-def exactly(value: Any, *kinds: type) -> bool:
+def exactly(value: object, *kinds: type) -> bool:
     """Whether it is of one of these types, and of no class of the user's."""
     return any(type(value) is kind for kind in kinds)
 

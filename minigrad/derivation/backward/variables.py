@@ -12,9 +12,9 @@ from minigrad.reading.names import Scope, named_values
 from minigrad.tensor import Tensor, wrap
 
 
-def is_layer(value: Any) -> bool:
+def is_layer(value: object) -> bool:
     """Whether it is an object of a class of the user's, with attributes."""
-    kind: Any = type(value)
+    kind: type = type(value)
     if not hasattr(value, "__dict__") or isinstance(value, type | FunctionType | ModuleType):
         return False
     methods = [m for base in kind.__mro__ for m in vars(base).values()]
@@ -50,7 +50,7 @@ class Variables:
         self.top = self.top or frame
         return self.look
 
-    def look(self, frame: FrameType, event: str, arg: Any) -> None:
+    def look(self, frame: FrameType, event: str, arg: object) -> None:
         variables = frame.f_locals
         for name, value in variables.items():
             self.meet(name, value, 4)
@@ -63,7 +63,7 @@ class Variables:
             if frame is self.top:
                 self.top = None
 
-    def meet(self, name: str, value: Any, depth: int) -> None:
+    def meet(self, name: str, value: object, depth: int) -> None:
         if isinstance(value, Tensor):
             seen = self.found.setdefault(name, [])
             if value.node is None or any(t.node is value.node for t in seen[-3:]):

@@ -25,6 +25,7 @@ import numpy as np
 
 from minigrad.reading.names import base_of
 from minigrad.reading.statements import compiled_statements
+from minigrad.typing import Keywords
 
 Look = Callable[[FrameType, str, Any], None]
 
@@ -34,7 +35,7 @@ def watching(choose: Callable[[FrameType], Look | None]) -> Iterator[None]:
     """Let ``choose`` say at every call who looks at the lines of the function called."""
     before: Any = sys.gettrace()
 
-    def start(frame: FrameType, event: str, arg: Any) -> Any:
+    def start(frame: FrameType, event: str, arg: object) -> Any:
         theirs = before(frame, event, arg) if before is not None else None
         if sys.gettrace() is not start:  # a tracer in C puts itself in our place when called
             sys.settrace(start)
@@ -42,7 +43,7 @@ def watching(choose: Callable[[FrameType], Look | None]) -> Iterator[None]:
         if look is None:
             return theirs
 
-        def local(frame: FrameType, event: str, arg: Any) -> Any:
+        def local(frame: FrameType, event: str, arg: object) -> Any:
             nonlocal theirs
             if theirs is not None:
                 theirs = theirs(frame, event, arg)
@@ -284,10 +285,10 @@ STEP = re.compile(r"""\[(?:'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"|[^]]*)\]|\.?[^.[]
 """A name, an attribute or a key, which may have dots and brackets in it."""
 
 
-def held_at(path: str, variables: Any) -> Any:
+def held_at(path: str, variables: Keywords) -> Any:
     """What a path such as ``grads['W1']`` or ``self.dW`` holds; None where it holds nothing."""
     name, *steps = STEP.findall(path)
-    found = variables.get(name)
+    found: Any = variables.get(name)
     for step in steps:
         try:
             found = found[ast.literal_eval(step[1:-1])] if step[0] == "[" else vars(found)[step[1:]]
@@ -351,13 +352,13 @@ class Watch:
         self.steps: list[Step] = []
         self.final: dict[str, Any] = {}
         self.answer: Any = None
-        self.yielded: dict[int, Any] = {}
+        self.yielded: dict[int, object] = {}
         """What steps of a generator have yielded."""
-        self.met: dict[str, Any] = {}
+        self.met: dict[str, object] = {}
         """Every variable, as it was first bound."""
-        self._seen: dict[str, Any] = {}
+        self._seen: dict[str, object] = {}
         self._sources: list[set[int]] = []
-        self._put: dict[str, dict[int, Any]] = {}
+        self._put: dict[str, dict[int, object]] = {}
         self._last: Statement | None = None
         self._passes: dict[int, int] = {}
         self._late: dict[int, Statement] = {}
@@ -378,7 +379,7 @@ class Watch:
             self.events[at:at] = mine
             taken += len(mine)
 
-    def look(self, frame: FrameType, event: str, arg: Any) -> None:
+    def look(self, frame: FrameType, event: str, arg: object) -> None:
         """Note what the statement that has just run changed."""
         if frame is not self.frame:
             return
@@ -406,7 +407,7 @@ class Watch:
             self._catch_up(frame.f_locals)
             self._compare(frame.f_locals, statement)
 
-    def _catch_up(self, variables: Any) -> None:
+    def _catch_up(self, variables: Keywords) -> None:
         """Note what all the passes changed that were not looked at."""
         for name, value in variables.items():
             self.met.setdefault(name, value)
@@ -414,7 +415,7 @@ class Watch:
         for statement in late:
             self._compare(variables, statement, late=True)
 
-    def _compare(self, variables: Any, statement: Statement, late: bool = False) -> None:
+    def _compare(self, variables: Keywords, statement: Statement, late: bool = False) -> None:
         step = Step(statement)
         self.steps.append(step)
         for path in dict.fromkeys((*statement.targets, *statement.touches)):
@@ -449,7 +450,7 @@ class Watch:
                 reached.add(j)
         return reached
 
-    def _items(self, path: str, held: list[Any], statement: Statement) -> None:
+    def _items(self, path: str, held: list[object], statement: Statement) -> None:
         """Note the arrays that were put into a list."""
         seen = self._put.setdefault(path, {})
         for item in held:
@@ -459,7 +460,7 @@ class Watch:
                 self.events.append(Event(path, statement, None, snapshot(item), item, at))
 
 
-def snapshot(value: Any) -> Any:
+def snapshot(value: object) -> Any:
     """A copy of numbers; None of what is none."""
     if isinstance(value, np.ndarray):
         return value.copy() if value.dtype.kind in "fiub" else None

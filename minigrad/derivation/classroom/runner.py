@@ -62,7 +62,7 @@ def failed(status: str, message: str) -> Result:
             "rows": [], "text": message, "html": ""}  # fmt: skip
 
 
-def plainly(value: Any) -> Any:
+def plainly(value: object) -> Any:
     """An answer as JSON has it."""
     if isinstance(value, Tensor):
         value = value._value

@@ -41,7 +41,7 @@ def is_written(names: Names, node: AnyNode, k: float) -> bool:
     """Whether ``k`` is a number of the statement that ``node`` is part of."""
     owner = names.owner(node)
     tree = names.expression(owner) if owner is not None else None
-    written: list[Any] = [x.value for x in ast.walk(tree or ast.Tuple([]))
+    written: list[object] = [x.value for x in ast.walk(tree or ast.Tuple([]))
                           if isinstance(x, ast.Constant)]  # fmt: skip
     return abs(k) in written
 

@@ -13,7 +13,7 @@ from minigrad.derivation.values import upright
 BLANKS = {"n/a", "na", "nan", "none", "inf", "infinity", "todo", "tbd", "unknown", "pass"}
 
 
-def is_formula(value: Any) -> bool:
+def is_formula(value: object) -> bool:
     """Whether an answer is to be read as a formula: it has names in it, and is no placeholder."""
     if is_symbolic(value):
         return True
@@ -27,7 +27,7 @@ def is_formula(value: Any) -> bool:
     return bool(re.search(r"[^\W\d_]", number)) and not re.fullmatch(r"[\s\[\](),\d.+-]*", number)
 
 
-def parts_of(given: Any) -> list[Any]:
+def parts_of(given: object) -> list[Any]:
     """The lines of a derivation that is a list."""
     return list(given) if isinstance(given, list | tuple) else [given]
 

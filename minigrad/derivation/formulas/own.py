@@ -49,7 +49,7 @@ def renamed(text: str) -> str:
     return re.sub(CALL, one, text) if OWN.get() else text
 
 
-def formula_of(f: Any) -> Function | None:
+def formula_of(f: object) -> Function | None:
     """A function that is one formula; None for others."""
     if not isinstance(f, FunctionType) or not is_user(f.__code__.co_filename):
         return None

@@ -385,7 +385,7 @@ def distributed(x: Array) -> int | None:
     return None
 
 
-def tensors_of(*found: Any) -> dict[AnyNode, Array]:
+def tensors_of(*found: object) -> dict[AnyNode, Array]:
     """The values of Tensors, by node."""
     return {t.node: t._value for t in found if isinstance(t, Tensor) and t.node is not None}
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterator, Mapping
 from contextlib import suppress
 from itertools import chain, product
 from typing import Any
@@ -65,17 +65,17 @@ EULER = re.compile(r"(?<![\w.\\])e\s*(?:\^|\*\*)\s*(\((?:[^()]|\([^()]*\))*\)|[-
 class Reading(Variables):
     """The formulas among the answers of one derivation, read."""
 
-    def __init__(self, output: Tensor, hand: Mapping[Any, Any]) -> None:
+    def __init__(self, output: Tensor, hand: Mapping[object, object]) -> None:
         super().__init__(output, hand)
         texts = [str(v) for v in hand.values() if is_formula(v)]
         read_own([scope.variables for scope in self.names.scopes], texts)
-        self.answers: dict[Any, Answer] = {
+        self.answers: dict[Hashable, Answer] = {
             key: self.answer(key, value) for key, value in hand.items() if is_formula(value)
         }
 
     # --- reading -----------------------------------------------------------------------
 
-    def answer(self, key: Any, given: Any) -> Answer:
+    def answer(self, key: object, given: object) -> Answer:
         found = Answer(key, given)
         try:
             for part in parts_of(given):
@@ -129,7 +129,7 @@ class Reading(Variables):
             return isinstance(tree, ast.Name) and bool(readings(tree.id))
         return False
 
-    def tree(self, text: str, key: Any) -> ast.expr:
+    def tree(self, text: str, key: object) -> ast.expr:
         """One formula: of the ways to read it, the one that is right, or fits at least.
 
         ``A x`` is ``A @ x``, or ``A * x``; the letters of ``x_i y_j`` may stand in any order.
@@ -214,7 +214,7 @@ class Reading(Variables):
         return f"{primed[1] or ')'}^T " if of or not name else primed[0]
 
     def readings_of(
-        self, text: str, key: Any, latex: bool, plain: bool
+        self, text: str, key: object, latex: bool, plain: bool
     ) -> Iterator[ast.expr | NoFormula]:
         """The ways to read a formula, and why others fail."""
         if plain:
@@ -239,7 +239,7 @@ class Reading(Variables):
             except RecursionError:
                 yield NoFormula(f"{text[:40]!r}... is nested too deeply")
 
-    def letters(self, key: Any) -> dict[str, int | None]:
+    def letters(self, key: object) -> dict[str, int | None]:
         """The subscripts of the quantity itself, and how far they run: ``ij`` of ``dL/dW_{ij}``."""
         text = unlatex(key) if isinstance(key, str) else ""
         match = re.search(r"([^\W_]+)_\{?([a-z]{1,3})\}?$", text)
@@ -272,13 +272,13 @@ class Reading(Variables):
             return None
         return found if index is None else found[index]
 
-    def truths(self, key: Any) -> list[Array]:
+    def truths(self, key: object) -> list[Array]:
         """What is asked for, at the data."""
         if (updated := self.updated(key)) is not None:
             return [updated(self.points.data)]
         return [t for ends in self.ends(key) if (t := self.truth_at_data(*ends)) is not None]
 
-    def updated(self, key: Any) -> Callable[[Point], Array] | None:
+    def updated(self, key: object) -> Callable[[Point], Array] | None:
         """What a parameter is after a step, at a point; None for other keys."""
         try:
             found = self.reader.read(key)
@@ -288,7 +288,7 @@ class Reading(Variables):
             return None
         return lambda point: point.values[found.v] + found.rate * point.derivative(found.u, found.v)
 
-    def ends(self, key: Any) -> list[tuple[AnyNode, AnyNode, Index]]:
+    def ends(self, key: object) -> list[tuple[AnyNode, AnyNode, Index]]:
         """Of what by what a key is the derivative, and which entries of it."""
         try:
             found = self.reader.read(key)

@@ -13,7 +13,7 @@ def is_symbolic(value: Any) -> bool:
     return bool(symbolic and value.free_symbols)
 
 
-def spelled(value: Any) -> str:
+def spelled(value: object) -> str:
     """An expression of SymPy as Python, matrix products with ``@`` and transposes with ``.T``."""
     from sympy.printing.str import StrPrinter
 

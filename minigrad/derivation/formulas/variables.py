@@ -55,7 +55,7 @@ class Variables:
     output: Tensor
     hand: Mapping[Any, Any]
 
-    def __init__(self, output: Tensor, hand: Mapping[Any, Any]) -> None:
+    def __init__(self, output: Tensor, hand: Mapping[object, object]) -> None:
         self.output, self.hand = output, hand
         keys = [k for key in hand for k in (key if isinstance(key, tuple) else (key,))]
         tensors = [k for k in keys if isinstance(k, Tensor) and k.node is not None]

@@ -295,7 +295,7 @@ def shifted(s: Search) -> Found:
                 yield s.edited({(node, i): edit}, sifted=False), s.describe(node), at, begins
 
 
-def widths(given: Any, ndim: int) -> Any:
+def widths(given: object, ndim: int) -> Any:
     return np.broadcast_to(np.asarray(given), (ndim, 2)).tolist()
 
 

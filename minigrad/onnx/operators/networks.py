@@ -208,7 +208,7 @@ def lp_pool(x: Array, *, kernel_shape: Sequence[int], p: int = 2, **options: Any
 
 def negative_log_likelihood(
     log_p: Array, target: Array, weight: Array = None, *, reduction: str = "mean",
-    ignore_index: Any = None,
+    ignore_index: int | None = None,
 ) -> Array:  # fmt: skip
     return losses.nll(
         log_p, target, axis=1, reduction=reduction, weight=weight, ignore_index=ignore_index
@@ -217,7 +217,7 @@ def negative_log_likelihood(
 
 def softmax_cross_entropy(
     scores: Array, target: Array, weight: Array = None, *, reduction: str = "mean",
-    ignore_index: Any = None, outputs: int,
+    ignore_index: int | None = None, outputs: int,
 ) -> Array:  # fmt: skip
     log_p = ops.log_softmax(scores, axis=1)
     loss = negative_log_likelihood(

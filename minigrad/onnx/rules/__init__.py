@@ -19,7 +19,7 @@ from minigrad.onnx.sizes import Full, Line, Size, Varying
 from minigrad.ops.elementwise import branch
 from minigrad.ops.record import Op, registry
 from minigrad.program.equations import Equation, Var
-from minigrad.typing import Array, DType, Function, Keywords
+from minigrad.typing import Array, DType, Function, Keywords, Operand
 
 RULES: dict[Op, Function] = {**reducing.RULES, **searching.RULES, **shaping.RULES, **indexing.RULES}
 """Op -> its rule, ``rule(g, out, *values, **metadata)``."""
@@ -100,7 +100,7 @@ def dtype_of(x: Array) -> Any:
     return x if type(x) in (int, float, bool) else getattr(x, "dtype", None) or np.asarray(x).dtype
 
 
-def promoted(g: Graph, e: Equation, args: list[Any]) -> list[Value]:
+def promoted(g: Graph, e: Equation, args: list[Operand]) -> list[Value]:
     """The arguments in one dtype; a condition stays one."""
     out = np.dtype(e.outs[0].dtype)
     condition = e.op is branch

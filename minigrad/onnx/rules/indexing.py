@@ -90,7 +90,7 @@ class Picked:
         self.ndim = place
 
 
-def is_number(p: Any) -> bool:
+def is_number(p: Index) -> bool:
     return isinstance(p, int | np.integer | Size) and not isinstance(p, bool)
 
 
@@ -110,7 +110,7 @@ def sliced(g: Graph, x: Value, slices: list[tuple[int, slice]]) -> Value:
     return g.op("Slice", x, g.sizes(starts), g.sizes(stops), axes, g.whole(steps))
 
 
-def as_value(g: Graph, p: Any) -> Value:
+def as_value(g: Graph, p: Index) -> Value:
     """Part of an index as whole numbers of 64 bits."""
     if isinstance(p, Value):
         return g.cast(p, np.int64)

@@ -44,7 +44,7 @@ def truth_as_numbers(g: Graph, x: Value, out: Var) -> Value:
     return g.cast(x, np.int64 if kind.kind == "b" else kind)
 
 
-def asked(g: Graph, where: Any) -> Value:
+def asked(g: Graph, where: object) -> Value:
     """The elements that a reduction looks at, as truth values."""
     mask = where if isinstance(where, Value) else g.constant(np.asarray(where))
     return g.cast(mask, np.bool_)
@@ -52,7 +52,7 @@ def asked(g: Graph, where: Any) -> Value:
 
 def reduction(
     kind: str, neutral: float, g: Graph, out: Var, a: Value, *, axis: Axis = None,
-    keepdims: bool = False, initial: Array = None, where: Any = True, dtype: DType = None,
+    keepdims: bool = False, initial: Array = None, where: object = True, dtype: DType = None,
 ) -> Value:  # fmt: skip
     """``kind`` over the elements where ``where`` holds, and ``initial``."""
     x = truth_as_numbers(g, a, out)
@@ -78,7 +78,7 @@ def reduction(
 
 def mean(
     g: Graph, out: Var, a: Value, *, axis: Axis = None, keepdims: bool = False, dtype: DType = None,
-    where: Any = True,
+    where: object = True,
 ) -> Value:  # fmt: skip
     x = g.cast(a, g.kind(out.dtype))
     if where is True:
@@ -103,7 +103,7 @@ def place(
 
 def quantified(
     kind: str, g: Graph, out: Var, a: Value, *, axis: Axis = None, keepdims: bool = False,
-    where: Any = True,
+    where: object = True,
 ) -> Value:  # fmt: skip
     """Whether any, or all, elements are true."""
     x = g.cast(g.cast(a, np.bool_), np.int64)
@@ -212,8 +212,8 @@ def cumprod(g: Graph, out: Var, a: Value, *, axis: Axis = None, dtype: DType = N
 
 
 def in_order(
-    output: int, g: Graph, out: Var, a: Value, *, axis: Axis = -1, kind: Any = None,
-    stable: Any = None, order: Any = None,
+    output: int, g: Graph, out: Var, a: Value, *, axis: Axis = -1, kind: str | None = None,
+    stable: bool | None = None, order: None = None,
 ) -> Value:  # fmt: skip
     """Sorted elements, or their places; the first of equal ones comes first."""
     x, along = flattened(g, a, axis)
