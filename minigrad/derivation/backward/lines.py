@@ -214,8 +214,8 @@ def in_place(
 def at_each(aim: ast.Subscript, value: ast.expr) -> Change:
     add: ast.expr = ast.parse("np.add.at", mode="eval").body
     call = ast.Call(add, [aim.value, aim.slice, value], [])
-    words = "what belongs to rows that are met more than once is kept once alone"
-    return "assigned", ast.Expr(call), words
+    words = "is assigned, not added up: of rows that are met more than once only the last counts"
+    return "assigned", ast.Expr(call), f"what {written(aim)} receives {words}"
 
 
 def at_the_other_end(call: Any) -> Iterator[Change]:

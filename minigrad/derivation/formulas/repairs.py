@@ -222,7 +222,7 @@ def _numbers(f: ast.expr) -> Iterator[Repair]:
 
 def _complements(f: ast.expr) -> Iterator[Repair]:
     """``a`` for ``1 - a``, or the other way."""
-    for x in places(f, (ast.Name, ast.BinOp)):
+    for x in values(f, (ast.Name, ast.BinOp)):
         new: ast.expr = binary(ast.Constant(1), ast.Sub(), x)
         if isinstance(x, ast.BinOp):
             one = isinstance(x.left, ast.Constant) and x.left.value == 1
@@ -248,7 +248,7 @@ def turned(x: Any) -> ast.expr:
 
 def powers(f: ast.expr, exponents: Sequence[int] = (2, -1)) -> Iterator[Repair]:
     sums = operations(f, ast.Add, ast.Sub)
-    for x in [*places(f, (ast.Name, ast.Call, ast.Subscript)), *sums]:
+    for x in [*values(f, (ast.Name, ast.Call, ast.Subscript)), *sums]:
         for k in exponents:
             power = ast.UnaryOp(ast.USub(), ast.Constant(1)) if k < 0 else ast.Constant(k)
             new = binary(x, ast.Pow(), power)
@@ -304,11 +304,12 @@ def _matrices(f: ast.expr) -> Iterator[Repair]:
         times = isinstance(x.op, ast.Mult)
         new = changed(f, x, joined_by(ast.MatMult() if times else ast.Mult()))
         yield "other", new, "* stands where @ belongs" if times else "@ stands where * belongs"
-    for part in places(f, (ast.Name, ast.Attribute)):
-        if isinstance(part, ast.Attribute) and part.attr == "T":
+    transposes = [x for x in places(f, ast.Attribute) if x.attr == "T"]
+    for part in values(f, (ast.Name, ast.Attribute)):
+        if part in transposes:
             new = changed(f, part, always(part.value))
             yield "transposed", new, f"{written(part.value)} is transposed"
-        elif isinstance(part, ast.Name):
+        elif isinstance(part, ast.Name) and part not in [x.value for x in transposes]:
             new = changed(f, part, always(ast.Attribute(part, "T")))
             yield "transposed", new, f"{part.id} is not transposed"
     for x in operations(f, ast.MatMult, ast.Sub, ast.Div):
@@ -334,20 +335,20 @@ def further_terms(
     """A term that is missing: of the whole, of a name, or of a number."""
     names = [n for n in names if not n[0].isdigit()]  # a constant that is forgotten is a factor
     scalars = [n for n in names if shapes[n] == ()]
-    spots = [f, *places(f, (ast.Name, ast.Attribute, ast.Constant, ast.Subscript))]
+    spots = [f, *values(f, (ast.Name, ast.Attribute, ast.Constant, ast.Subscript))]
     spots = [x for x in spots if not isinstance(x, ast.Constant)
              or type(x.value) in (int, float)]  # fmt: skip
     signs: list[tuple[str, ast.operator]] = [("+", ast.Add()), ("-", ast.Sub())]
     for spot in spots:
         text = written(spot)
-        for other in ("1", *(names if spot is f or shapes.get(text, ()) != () else scalars)):
+        one = [] if isinstance(spot, ast.Constant) else ["1"]  # numbers one off are known
+        for other in (*one, *(names if spot is f or shapes.get(text, ()) != () else scalars)):
             fits = spot is f or other == "1" or shapes.get(text, ()) == shapes[other]
             for sign, op in signs if fits and other != text else ():
                 new = changed(f, spot, also(op, name(other)))
                 missing = f"the term {sign} {other} is missing"
-                words = (
-                    missing if spot is f else f"{text} stands where {text} {sign} {other} belongs"
-                )
+                longer = f"{text} stands where {text} {sign} {other} belongs"
+                words = missing if spot is f else longer
                 yield "dropped_path", new, words
     for x in operations(f, ast.Mult, ast.Div):  # p / n, where (p - 1) / n belongs
         for (sign, op), side in itertools.product(signs, (x.left, x.right)):
@@ -384,10 +385,9 @@ def further_matrices(
 
 def factors(f: ast.expr, names: Sequence[str]) -> Iterator[Repair]:
     """A factor that is missing, of the whole or of a term."""
-    spots: list[ast.expr] = [f]
+    spots: list[ast.expr] = [*f.elts] if isinstance(f, ast.Tuple) else [f]
     for x in operations(f, ast.Add, ast.Sub):
         spots += [x.left, x.right]
-    spots += [e for x in places(f, ast.Tuple) if x is f for e in x.elts]
     ways: tuple[tuple[ast.operator, str], ...] = (
         (ast.Mult(), "factor"),
         (ast.Div(), "division by"),

@@ -1,7 +1,7 @@
-"""What the search for a wrong line tries instead of it: every kind, in every form, said in words.
+"""What is tried in the place of a wrong line or formula: every kind of slip, said in words.
 
-``backward_proposals.txt`` has for each kind lines of code and what is tried in their place.  They
-were read by people; ``python tests/test_backward_proposals.py`` writes them anew from the headings.
+``proposals.txt`` has for each kind code, and all that is tried in its place.  It was read by
+people; ``python tests/test_proposals.py`` writes it anew from the headings.
 """
 
 from __future__ import annotations
@@ -14,17 +14,19 @@ from typing import Any
 import pytest
 
 from minigrad.derivation.backward import confusions, indexing, lines, mistakes
+from minigrad.derivation.formulas import repairs
 
-FILE = Path(__file__).with_name("backward_proposals.txt")
+FILE = Path(__file__).with_name("proposals.txt")
 SHAPES: dict[str, Any] = {
-    "x": (4, 3), "d": (4, 3), "W": (3, 2), "Wz": (3, 2), "dz": (4, 2), "b": (2,), "m": (4, 3),
+    "x": (4, 3), "y": (4, 3), "0.5": (), "d": (4, 3),
+    "W": (3, 2), "Wz": (3, 2), "dz": (4, 2), "b": (2,), "m": (4, 3),
     "n": (), "k": (), "S": (5, 3, 3), "G": (3, 3), "u": (2, 3, 4), "self.a": (4, 3), "t": (4,),
     "labels": (4,), "c[0]": (4, 3), "h1": (4, 3), "h2": (4, 3),
 }  # fmt: skip
 INDICES = {"labels": (4,), "t": (4,)}
 KINDS = {
     name: kind
-    for part in (mistakes, confusions, indexing, lines)
+    for part in (mistakes, confusions, indexing, lines, repairs)
     for name, kind in vars(part).items()
     if callable(kind) and getattr(kind, "__module__", "") == part.__name__
 }  # fmt: skip
@@ -53,6 +55,8 @@ def tried(kind: str, code: str, names: str) -> list[str]:
         "shapes": SHAPES | shapes,
         "unread": used,
         "functions": ["np.tanh", "f"],
+        "exponents": (2, -1),
+        "alike": "x" in used,
         "indices": INDICES,
         "slices": [ast.Slice(ast.Name("n"), None), ast.Slice(None, None)],
     }
@@ -74,7 +78,8 @@ def test_every_kind_is_there() -> None:
     own = {n for n, kind in KINDS.items() if "Iterator" in str(kind.__annotations__.get("return"))}
     combined = {"slips", "kinds_of_code", "likely_kinds", "other_kinds", "other_axes", "steps",
                 "change_kinds", "clear_kinds", "places", "parts_of",
-                "at_the_other_end"}  # fmt: skip
+                "at_the_other_end", "repairs", "by_kind", "common_kinds", "operations",
+                "calls"}  # fmt: skip
     assert {s[0] for s in sections()} == own - combined
 
 
