@@ -150,7 +150,8 @@ def test_what_is_returned_beside_the_gradients_is_no_error(ending: str, extra: s
     assert graded(ENDED + ending.format(extra) + "\n").ok
 
 
-def test_a_loss_with_one_gradient_twice() -> None:
+@pytest.mark.parametrize("name", ["dV", "grad_right", "v"])
+def test_a_loss_with_one_gradient_twice(name: str) -> None:
     source = """import numpy as np
 def forward(U, V, y):
     e = U @ V - y
@@ -159,9 +160,15 @@ def forward(U, V, y):
     dV = U.T @ e
     return loss, dV, dV
 """
-    first = graded(source, ARGS[0], ARGS[1], np.ones((3, 3))).first_error
-    assert first is not None
-    assert first.remark == "dV is returned where the gradient of U belongs"
+    first = graded(source.replace("dV", name), ARGS[0], ARGS[1], np.ones((3, 3), int)).first_error
+    assert first is not None and first.code.strip().startswith("return")
+    assert first.remark == f"{name} is returned where the gradient of U belongs"
+
+
+@pytest.mark.parametrize("ending", ["{}, dw, db", "{{'x': {}, 'w': dw, 'b': db}}", "{}, db"])
+def test_an_array_may_be_returned_as_a_list_of_rows(ending: str) -> None:
+    assert graded(ENDED + ending.format("list(dx)") + "\n").ok
+    assert not graded(ENDED + ending.format("[2 * row for row in dx]") + "\n").ok
 
 
 NET = """import numpy as np

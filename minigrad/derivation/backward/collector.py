@@ -319,11 +319,11 @@ class Collector:
         alike.sort(key=lambda c: self.first_of(c) is not node)
         displaced = False
         for claim in alike[:1]:
-            first: AnyNode | None = self.first_of(claim)
+            first = claim.node if claim.returned else self.first_of(claim)
             if first is not node and {first, node} <= {*self.inputs} and node in self.flows.total:
                 truth = self.flows.total[node]
-                if not close(reshaped(number, truth), truth):  # it stands for another input
-                    displaced = True
+                displaced = not close(reshaped(number, truth), truth)
+                if displaced or claim.returned:  # it stands for another input
                     break
             first = node if node in self.inputs else first
             claim.node = first if first in self.inputs else node or claim.node
@@ -338,6 +338,10 @@ class Collector:
         h.place = self.inputs.index(node) if node in self.inputs else None
         if node not in self.flows.total:
             return True
+        if sum(x.value is value for x in self.answer) > 1:  # for two inputs, and right for another
+            displaced |= bool(self.layout.told(value)) and not is_same(
+                value, self.flows.total[node]
+            )
         name = "" if displaced else next((n for n, v in final.items() if v is value), "")
         if not name and not displaced:
             name, line = self.gathered(value, line)
@@ -352,9 +356,10 @@ class Collector:
         called = name or (key if key and place is None else "")
         number = reshaped(number, self.flows.total[node])
         claim = Claim(called, events, number, node, line, order, returned=True)
-        if displaced:
+        if displaced and node in self.inputs:
             of = self.runs.inputs[self.inputs.index(node)][0]
-            claim.note = f"{alike[0].path} is returned where the gradient of {of} belongs"
+            name = alike[0].path if alike else self.layout.name_of(value)
+            claim.note = f"{name} is returned where the gradient of {of} belongs"
         found.append(claim)
         return True
 

@@ -184,6 +184,9 @@ class Layout:
             if alike(key, name) and (found := self.matched(value, places, sure=True)):
                 yield from (replace(h, steps=(*steps, *h.steps)) for h in found)
                 return
+            if alike(key, name) and self.fits(Handed(value, place=alone(places))):
+                yield Handed(value, key, alone(places), steps)
+                return
         if self.is_table(value):
             yield Handed(value, key, steps=steps)
         else:
@@ -218,10 +221,11 @@ class Layout:
             if places:
                 for h in self.matched(value, places, sure=by_place):
                     yield replace(h, steps=(i, *h.steps))
-            elif items_of(value) is None or self.is_table(value):
-                yield Handed(value, place=alone(rows[k]) if by_place else None, steps=(i,))
             else:
-                yield from self.loose(value, (i,))
+                whole = Handed(value, place=alone(rows[k]) if by_place else None, steps=(i,))
+                parts = items_of(value) is not None and not self.is_table(value)
+                known = not parts or self.fits(whole) or self.told(value)
+                yield from [whole] if known else self.loose(value, (i,))
 
     def listed(self, containers: Iterator[tuple[str, str, object]]) -> Iterator[Handed]:
         """The gradients in what a layer keeps: ``self.dweights`` of ``self.weights``."""
@@ -293,7 +297,7 @@ class Layout:
             place is not None and len(nodes) == 1 and self.inputs[place] not in nodes
             for nodes, place in zip(named, groups, strict=True)
         )
-        return not wrong or not all_apart(named)
+        return not wrong or not all_apart([self.told(value) for value in answer])
 
     def told(self, value: object) -> set[AnyNode]:
         """The inputs of which a value is the gradient by its names, or else by its numbers."""
