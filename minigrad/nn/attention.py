@@ -20,7 +20,7 @@ from minigrad.nn.layers import Linear, parameter
 from minigrad.nn.module import Module
 from minigrad.nn.normalisation import LayerNorm
 from minigrad.tensor import Tensor
-from minigrad.typing import Array, DType, Random, Shape
+from minigrad.typing import Array, DType, Function, Random, Shape
 
 
 class MultiHeadAttention(Module):
@@ -250,7 +250,7 @@ class TransformerEncoderLayer(Module):
         nhead: int,
         dim_feedforward: int = 2048,
         dropout: float = 0.0,
-        activation: Any = "relu",
+        activation: str | Function = "relu",
         layer_norm_eps: float = 1e-5,
         norm_first: bool = False,
         bias: bool = True,

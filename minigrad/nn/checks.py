@@ -29,7 +29,7 @@ def count(who: str, name: str, value: Any, least: int = 1) -> int:
     return number
 
 
-def counts(who: str, name: str, value: Any, n: int, least: int = 1) -> Shape:
+def counts(who: str, name: str, value: object, n: int, least: int = 1) -> Shape:
     """``value`` as ``n`` integers, of a single one or of ``n``."""
     values = value if isinstance(value, list | tuple) else (value,)
     values = values * n if len(values) == 1 else values
@@ -38,7 +38,7 @@ def counts(who: str, name: str, value: Any, n: int, least: int = 1) -> Shape:
     return tuple(count(who, name, v, least) for v in values)
 
 
-def fraction(who: str, name: str, value: Any) -> float:
+def fraction(who: str, name: str, value: object) -> float:
     """``value`` as a number between 0 and 1, 1 left out: a share to drop."""
     if not isinstance(value, int | float | np.number) or not 0 <= value < 1:
         raise ValueError(f"{who}: {name} must be a number in [0, 1), not {value!r}")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 
@@ -27,7 +27,7 @@ class _Base(Module):
     dilation: Shape
     groups: int
 
-    def _channels(self, inputs: Any, outputs: Any, groups: Any) -> tuple[int, int]:
+    def _channels(self, inputs: int, outputs: int, groups: int) -> tuple[int, int]:
         who = type(self).__name__
         n, m = count(who, "in_channels", inputs), count(who, "out_channels", outputs)
         self.groups = count(who, "groups", groups)

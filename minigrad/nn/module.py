@@ -203,7 +203,7 @@ class Module:
         return "\n".join(_lines(self, ""))
 
 
-def _inside(part: Any, name: str, above: Shape) -> Iterator[tuple[str, Any]]:
+def _inside(part: object, name: str, above: Shape) -> Iterator[tuple[str, Any]]:
     """``part`` and everything in it, with dotted names; a module inside itself is not entered."""
     if isinstance(part, Module | list | tuple | dict):
         if id(part) in above:
@@ -215,7 +215,7 @@ def _inside(part: Any, name: str, above: Shape) -> Iterator[tuple[str, Any]]:
         yield from _inside(value, f"{name}.{key}" if name else key, above)
 
 
-def _members(part: Any) -> Iterator[tuple[str, Any]]:
+def _members(part: object) -> Iterator[tuple[str, Any]]:
     if isinstance(part, Module):
         yield from part.parts().items()
     elif isinstance(part, dict):
@@ -224,7 +224,7 @@ def _members(part: Any) -> Iterator[tuple[str, Any]]:
         yield from ((str(i), value) for i, value in enumerate(part))
 
 
-def _nearest(part: Any, name: str = "") -> Iterator[tuple[str, Module]]:
+def _nearest(part: object, name: str = "") -> Iterator[tuple[str, Module]]:
     """The modules in ``part`` that are not inside another one there."""
     for key, value in _members(part):
         place = f"{name}.{key}" if name else key

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -99,7 +99,7 @@ class vectorize:
     pyfunc: Function
     excluded: frozenset[Any]
 
-    def __init__(self, pyfunc: Function, excluded: Any = ()) -> None:
+    def __init__(self, pyfunc: Function, excluded: Iterable[int | str] = ()) -> None:
         if not callable(pyfunc):
             raise TypeError(f"vectorize: pyfunc must be a function, not {pyfunc!r}")
         self.pyfunc, self.excluded = pyfunc, frozenset(excluded)

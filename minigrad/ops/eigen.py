@@ -6,7 +6,7 @@ Of complex ones the phases are those that LAPACK leaves, which the rules keep.
 from __future__ import annotations
 
 import functools
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
@@ -101,7 +101,7 @@ def eigh_jvp(ts: Tangents, ans: Array, a: Array, UPLO: str = "L") -> Array:
 
 
 @primitive(vjps=(eigh_rule,), name="linalg.eigh", fresh=True, jvp=eigh_jvp, complex=True)
-def symmetric_eig(a: Array, UPLO: Any = "L") -> Array:
+def symmetric_eig(a: Array, UPLO: Literal["L", "U", "l", "u"] = "L") -> Array:
     return tuple(np.linalg.eigh(a, UPLO))
 
 

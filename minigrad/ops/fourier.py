@@ -9,7 +9,7 @@ under a convention without conjugates a transform is its own adjoint.  Cooley an
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_index
@@ -19,7 +19,10 @@ from minigrad.ops.order import roll
 from minigrad.ops.record import ArrayLike, composed, primitive
 from minigrad.typing import Array, Axis, Function
 
-OPPOSITE: dict[str | None, str] = {
+Norm = Literal["backward", "ortho", "forward"] | None
+"""Which of the two directions divides by the length, or each by its root."""
+
+OPPOSITE: dict[Norm, Norm] = {
     None: "forward",
     "backward": "forward",
     "forward": "backward",
@@ -40,7 +43,7 @@ def cut_or_padded(x: Array, lengths: Sequence[int], axes: Sequence[int]) -> Arra
     return np.pad(x[tuple(slices)], widths)
 
 
-def back(transform: Function, g: Array, a: Array, s: Any, axes: Any, norm: str | None) -> Array:
+def back(transform: Function, g: Array, a: Array, s: Any, axes: Sequence[int], norm: Norm) -> Array:
     """The same transform of ``g``, and what was cut or filled up undone."""
     c = cut_or_padded(transform(g, s, axes, norm), [np.shape(a)[k] for k in axes], axes)
     return c if a.dtype.kind == "c" else np.real(c)
@@ -52,7 +55,13 @@ def doubled(n: int, half: int) -> Array:
     return np.where(once, 1.0, 2.0)
 
 
-def real_back(g: Array, a: Array, s: Any, axes: Any, norm: Any) -> Array:
+def real_back(
+    g: Array,
+    a: Array,
+    s: Any,
+    axes: Sequence[int],
+    norm: Norm,
+) -> Array:
     """``w_k`` times the inverse transform of ``g``: every frequency stands for ``w_k`` of them."""
     c = np.fft.ifftn(g, s, axes, norm)
     half = s[-1] // 2 + 1
@@ -70,7 +79,10 @@ def real_back(g: Array, a: Array, s: Any, axes: Any, norm: Any) -> Array:
     cost=20,
 )
 def forwards(
-    a: Array, s: Sequence[int] | None, axes: Sequence[int] | None, norm: Any = None
+    a: Array,
+    s: Sequence[int] | None,
+    axes: Sequence[int] | None,
+    norm: Norm = None,
 ) -> Array:
     return np.fft.fftn(a, s, axes, norm)
 
@@ -83,7 +95,12 @@ def forwards(
     complex=True,
     cost=20,
 )
-def backwards(a: Array, s: Any, axes: Any, norm: Any = None) -> Array:
+def backwards(
+    a: Array,
+    s: Any,
+    axes: Sequence[int],
+    norm: Norm = None,
+) -> Array:
     return np.fft.ifftn(a, s, axes, norm)
 
 
@@ -95,7 +112,10 @@ def backwards(a: Array, s: Any, axes: Any, norm: Any = None) -> Array:
     cost=20,
 )
 def real_forwards(
-    a: Array, s: Sequence[int] | None, axes: Sequence[int] | None, norm: Any = None
+    a: Array,
+    s: Sequence[int] | None,
+    axes: Sequence[int] | None,
+    norm: Norm = None,
 ) -> Array:
     return np.fft.rfftn(a, s, axes, norm)
 
@@ -109,12 +129,17 @@ def real_forwards(
     cost=20,
 )
 def real_backwards(
-    a: Array, s: Sequence[int] | None, axes: Sequence[int] | None, norm: Any = None
+    a: Array,
+    s: Sequence[int] | None,
+    axes: Sequence[int] | None,
+    norm: Norm = None,
 ) -> Array:
     return np.fft.irfftn(a, s, axes, norm)
 
 
-def transformed(op: Any, a: Array, s: Any, axes: Any, norm: Any, halved: bool = False) -> Array:
+def transformed(
+    op: Function, a: Array, s: Any, axes: Any, norm: Norm, halved: bool = False
+) -> Array:
     """``op`` with all lengths spelled out, and axes counted from the end."""
     shape = np.shape(a)
     if axes is None:
@@ -143,7 +168,7 @@ def transformed(op: Any, a: Array, s: Any, axes: Any, norm: Any, halved: bool = 
 
 
 @composed(np.fft.fft, name="fft.fft", complex=True)
-def fft(a: ArrayLike, n: int | None = None, axis: int = -1, norm: str | None = None) -> Array:
+def fft(a: ArrayLike, n: int | None = None, axis: int = -1, norm: Norm = None) -> Array:
     """Discrete Fourier transform along an axis, as `numpy.fft.fft`.
 
     Derivative: linear: ``da = fft(dy)`` (of real numbers the real part), the matrix
@@ -159,7 +184,7 @@ def fft(a: ArrayLike, n: int | None = None, axis: int = -1, norm: str | None = N
 
 
 @composed(np.fft.ifft, name="fft.ifft", complex=True)
-def ifft(a: ArrayLike, n: int | None = None, axis: int = -1, norm: str | None = None) -> Array:
+def ifft(a: ArrayLike, n: int | None = None, axis: int = -1, norm: Norm = None) -> Array:
     """Inverse of `fft`, as `numpy.fft.ifft`.
 
     Derivative: linear: ``da = ifft(dy)`` (of real numbers the real part), the matrix
@@ -175,7 +200,7 @@ def ifft(a: ArrayLike, n: int | None = None, axis: int = -1, norm: str | None = 
 
 
 @composed(np.fft.rfft, name="fft.rfft")
-def rfft(a: ArrayLike, n: int | None = None, axis: int = -1, norm: str | None = None) -> Array:
+def rfft(a: ArrayLike, n: int | None = None, axis: int = -1, norm: Norm = None) -> Array:
     """Non-negative frequencies of a real signal, along an axis, as `numpy.fft.rfft`.
 
     Derivative: linear: ``da = Re Σ_k dy_k exp(-2πi jk/n)``, over the frequencies that are kept.
@@ -190,7 +215,7 @@ def rfft(a: ArrayLike, n: int | None = None, axis: int = -1, norm: str | None = 
 
 
 @composed(np.fft.irfft, name="fft.irfft", complex=True)
-def irfft(a: ArrayLike, n: int | None = None, axis: int = -1, norm: str | None = None) -> Array:
+def irfft(a: ArrayLike, n: int | None = None, axis: int = -1, norm: Norm = None) -> Array:
     """Inverse of `rfft`, as `numpy.fft.irfft`.
 
     Derivative: linear: `rfft` of ``dy`` over n, conjugated, frequencies that stand for two
@@ -206,7 +231,7 @@ def irfft(a: ArrayLike, n: int | None = None, axis: int = -1, norm: str | None =
 
 
 @composed(np.fft.hfft, name="fft.hfft", complex=True)
-def hfft(a: ArrayLike, n: int | None = None, axis: int = -1, norm: str | None = None) -> Array:
+def hfft(a: ArrayLike, n: int | None = None, axis: int = -1, norm: Norm = None) -> Array:
     """Transform of a signal with a real spectrum, of which half is given, as `numpy.fft.hfft`.
 
     Derivative: linear: the adjoint, frequencies that stand for two counted twice.
@@ -221,7 +246,7 @@ def hfft(a: ArrayLike, n: int | None = None, axis: int = -1, norm: str | None = 
 
 
 @composed(np.fft.ihfft, name="fft.ihfft")
-def ihfft(a: ArrayLike, n: int | None = None, axis: int = -1, norm: str | None = None) -> Array:
+def ihfft(a: ArrayLike, n: int | None = None, axis: int = -1, norm: Norm = None) -> Array:
     """Inverse of `hfft`, as `numpy.fft.ihfft`.
 
     Derivative: linear: the adjoint, as of `rfft`.
@@ -236,7 +261,12 @@ def ihfft(a: ArrayLike, n: int | None = None, axis: int = -1, norm: str | None =
 
 
 @composed(np.fft.fftn, name="fft.fftn", complex=True)
-def fftn(a: ArrayLike, s: Any = None, axes: Any = None, norm: Any = None) -> Array:
+def fftn(
+    a: ArrayLike,
+    s: Any = None,
+    axes: Any = None,
+    norm: Norm = None,
+) -> Array:
     """Discrete Fourier transform over several axes, as `numpy.fft.fftn`.
 
     Derivative: linear: ``da = fftn(dy)``, as of `fft`.
@@ -252,7 +282,7 @@ def fftn(a: ArrayLike, s: Any = None, axes: Any = None, norm: Any = None) -> Arr
 
 @composed(np.fft.fft2, name="fft.fft2", complex=True)
 def fft2(
-    a: ArrayLike, s: Sequence[int] | None = None, axes: Axis = (-2, -1), norm: str | None = None
+    a: ArrayLike, s: Sequence[int] | None = None, axes: Axis = (-2, -1), norm: Norm = None
 ) -> Array:
     """Discrete Fourier transform over two axes, as `numpy.fft.fft2`.
 
@@ -268,7 +298,12 @@ def fft2(
 
 
 @composed(np.fft.ifftn, name="fft.ifftn", complex=True)
-def ifftn(a: ArrayLike, s: Any = None, axes: Any = None, norm: Any = None) -> Array:
+def ifftn(
+    a: ArrayLike,
+    s: Any = None,
+    axes: Any = None,
+    norm: Norm = None,
+) -> Array:
     """Inverse of `fftn`, as `numpy.fft.ifftn`.
 
     Derivative: linear: ``da = ifftn(dy)``, as of `ifft`.
@@ -284,7 +319,7 @@ def ifftn(a: ArrayLike, s: Any = None, axes: Any = None, norm: Any = None) -> Ar
 
 @composed(np.fft.ifft2, name="fft.ifft2", complex=True)
 def ifft2(
-    a: ArrayLike, s: Sequence[int] | None = None, axes: Axis = (-2, -1), norm: str | None = None
+    a: ArrayLike, s: Sequence[int] | None = None, axes: Axis = (-2, -1), norm: Norm = None
 ) -> Array:
     """Inverse of `fft2`, as `numpy.fft.ifft2`.
 
@@ -300,7 +335,12 @@ def ifft2(
 
 
 @composed(np.fft.rfftn, name="fft.rfftn")
-def rfftn(a: ArrayLike, s: Any = None, axes: Any = None, norm: Any = None) -> Array:
+def rfftn(
+    a: ArrayLike,
+    s: Any = None,
+    axes: Any = None,
+    norm: Norm = None,
+) -> Array:
     """Transform of a real signal over several axes, half of the last, as `numpy.fft.rfftn`.
 
     Derivative: linear: the adjoint, as of `rfft`.
@@ -316,7 +356,7 @@ def rfftn(a: ArrayLike, s: Any = None, axes: Any = None, norm: Any = None) -> Ar
 
 @composed(np.fft.rfft2, name="fft.rfft2")
 def rfft2(
-    a: ArrayLike, s: Sequence[int] | None = None, axes: Axis = (-2, -1), norm: str | None = None
+    a: ArrayLike, s: Sequence[int] | None = None, axes: Axis = (-2, -1), norm: Norm = None
 ) -> Array:
     """Transform of a real signal over two axes, half of the last, as `numpy.fft.rfft2`.
 
@@ -332,7 +372,12 @@ def rfft2(
 
 
 @composed(np.fft.irfftn, name="fft.irfftn", complex=True)
-def irfftn(a: ArrayLike, s: Any = None, axes: Any = None, norm: Any = None) -> Array:
+def irfftn(
+    a: ArrayLike,
+    s: Any = None,
+    axes: Any = None,
+    norm: Norm = None,
+) -> Array:
     """Inverse of `rfftn`, as `numpy.fft.irfftn`.
 
     Derivative: linear: the adjoint, as of `irfft`.
@@ -348,7 +393,7 @@ def irfftn(a: ArrayLike, s: Any = None, axes: Any = None, norm: Any = None) -> A
 
 @composed(np.fft.irfft2, name="fft.irfft2", complex=True)
 def irfft2(
-    a: ArrayLike, s: Sequence[int] | None = None, axes: Axis = (-2, -1), norm: str | None = None
+    a: ArrayLike, s: Sequence[int] | None = None, axes: Axis = (-2, -1), norm: Norm = None
 ) -> Array:
     """Inverse of `rfft2`, as `numpy.fft.irfft2`.
 

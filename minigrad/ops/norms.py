@@ -127,7 +127,7 @@ def largest(x: Array, axis: Axis, keepdims: bool) -> Array:
     return np.max(x, axis=axis, keepdims=keepdims)
 
 
-def length_of(x: Array, ord: Any, axis: Axis, keepdims: bool) -> Array:
+def length_of(x: Array, ord: float | str | None, axis: Axis, keepdims: bool) -> Array:
     """Norm of the vectors along ``axis`` (one, several, or None for all)."""
     if isinstance(ord, str):
         raise ValueError(f"linalg.norm: ord={ord!r} is for matrices, not for vectors")
@@ -166,7 +166,9 @@ def size_of(x: Array, ord: Any, axis: Shape, keepdims: bool) -> Array:
 
 
 @composed(np.linalg.norm, name="linalg.norm", complex=True)
-def norm(x: Array, ord: Any = None, axis: Axis = None, keepdims: bool = False) -> Array:
+def norm(
+    x: Array, ord: float | str | None = None, axis: Axis = None, keepdims: bool = False
+) -> Array:
     """Norm of vectors or matrices, as `numpy.linalg.norm`.
 
     Derivative: of vectors, ``x/y``; of matrices as `matrix_norm`.
@@ -234,7 +236,7 @@ def vector_norm(x: Array, /, *, axis: Axis = None, keepdims: bool = False, ord: 
 
 
 @composed(np.linalg.matrix_norm, name="linalg.matrix_norm", complex=True)
-def matrix_norm(x: Array, /, *, keepdims: bool = False, ord: Any = "fro") -> Array:
+def matrix_norm(x: Array, /, *, keepdims: bool = False, ord: float | str | None = "fro") -> Array:
     """Norm of the matrices in the last two axes, as `numpy.linalg.matrix_norm`.
 
     Derivative: of Frobenius' norm ``x/y``; of the spectral norm ``u vᵀ``; of the nuclear norm

@@ -244,7 +244,7 @@ class Op:
         return self.parameters[: int(min(most, len(self.parameters)))]
 
     @classmethod
-    def checked(cls, name: str, forward: Function, vjps: Any) -> Op:
+    def checked(cls, name: str, forward: Function, vjps: object) -> Op:
         """An op from outside, its rules counted.
 
         Raises
@@ -364,7 +364,7 @@ def in_module(module: str, name: str) -> Op:
     return op
 
 
-def name_after(wrapper: Any, f: Function) -> None:
+def name_after(wrapper: Function, f: Function) -> None:
     """Give ``wrapper`` the name, signature and docstring of ``f``, but not have one written."""
     assigned = {*functools.WRAPPER_ASSIGNMENTS} - ({"__doc__"} if isinstance(f, Op) else set())
     functools.update_wrapper(wrapper, f, assigned=assigned, updated=())
@@ -453,7 +453,7 @@ def is_complex(x: Array) -> bool:
 
 
 def composed(
-    *functions: Any, name: str | None = None, shell: bool = False, complex: bool = False
+    *functions: Hashable, name: str | None = None, shell: bool = False, complex: bool = False
 ) -> Callable[[F], F]:
     """Decorator: the function below, written with other ops, stands for ``functions``.
 

@@ -75,7 +75,7 @@ def interp(
     return np.where(x > xp[-1], fp[-1] if right is None else right, ans)[()]
 
 
-def slopes(f: Any, h: Array, axis: int, edge_order: int) -> Array:
+def slopes(f: Array, h: Array, axis: int, edge_order: int) -> Array:
     """Second-order differences inside, of order ``edge_order`` at the ends.
 
     ``h`` is the distance of the samples, or all distances.
@@ -250,7 +250,7 @@ def ediff1d(ary: Array, to_end: Array = None, to_begin: Array = None) -> Array:
 
 
 def _cumulative(
-    name: str, scan: Any, first: float, x: Array, axis: Any, dtype: Any, with_first: bool
+    name: str, scan: Function, first: float, x: Array, axis: Any, dtype: DType, with_first: bool
 ) -> Array:
     if np.ndim(x) == 0:
         x = np.reshape(x, 1)

@@ -27,7 +27,7 @@ from minigrad.typing import Array, Axis, DType, Function
 # --- scans -----------------------------------------------------------------------------
 
 
-def backwards(scan: Any, x: Array, axis: int) -> Array:
+def backwards(scan: Function, x: Array, axis: int) -> Array:
     """A scan from the end."""
     return np.flip(scan(np.flip(x, axis), axis=axis), axis)
 
@@ -39,7 +39,7 @@ def cumsum_rule(g: Array, ans: Array, a: Array, axis: Any = None, **_: Any) -> A
 
 
 @primitive(np.cumsum, vjps=(cumsum_rule,), fresh=True, linear="jointly", complex=True)
-def cumsum(a: Array, axis: Any = None, dtype: Any = None) -> Array:
+def cumsum(a: Array, axis: Any = None, dtype: DType = None) -> Array:
     """Running sum along ``axis`` (of all elements by default), as `numpy.cumsum`.
 
     Derivative: ``da = cumsum(dy[::-1])[::-1]``: every element acts on all sums from its place on.
@@ -90,7 +90,7 @@ def affine(factors: Array, terms: Array) -> Array:
     fresh=True,
     complex=True,
 )
-def cumprod(a: Array, axis: Any = None, dtype: Any = None) -> Array:
+def cumprod(a: Array, axis: Any = None, dtype: DType = None) -> Array:
     """Running product along ``axis`` (of all elements by default), as `numpy.cumprod`.
 
     Derivative: ``∂y_k/∂a_i`` is the product of ``a_j`` over ``j ≤ k`` without i: 0 for ``k < i``,
@@ -153,8 +153,8 @@ def _first_axis(name: str, reduction: Function) -> Array:
     """A reduction as ``ufunc.reduce`` has it: over the first axis by default."""
 
     def reduce(
-        array: Array, axis: Axis = 0, dtype: DType = None, out: Any = None, keepdims: bool = False,
-        initial: Array = None, where: Array = True,
+        array: Array, axis: Axis = 0, dtype: DType = None, out: object = None,
+        keepdims: bool = False, initial: Array = None, where: Array = True,
     ) -> Array:  # fmt: skip
         refuse_keyword(name, "out", out)
         given = {"dtype": dtype, "initial": initial}
@@ -169,7 +169,7 @@ def _first_axis(name: str, reduction: Function) -> Array:
 def _first_scan(name: str, scan: Function) -> Array:
     """A scan as ``ufunc.accumulate`` has it: along the first axis by default."""
 
-    def accumulate(array: Array, axis: int = 0, dtype: DType = None, out: Any = None) -> Array:
+    def accumulate(array: Array, axis: int = 0, dtype: DType = None, out: object = None) -> Array:
         refuse_keyword(name, "out", out)
         if axis is None:
             raise ValueError(f"{name}: the axis must be an integer, not None")
@@ -200,7 +200,7 @@ def like(array: Array, initial: Array) -> Array:
     return initial if holds_tensor([initial]) else np.result_type(array).type(initial)
 
 
-def _fold(ufunc: np.ufunc, start: Any) -> Array:
+def _fold(ufunc: np.ufunc, start: Array) -> Array:
     """``ufunc.reduce``: of the first two slices, of that and the third, and so on."""
     name = f"{ufunc.__name__}.reduce"
 
@@ -250,7 +250,7 @@ def _segments(ufunc: np.ufunc) -> Array:
     reduce = REDUCTIONS.get(ufunc) or _fold(ufunc, None)  # a stretch of one is what it holds
 
     def reduceat(
-        array: Array, indices: Array, axis: int = 0, dtype: DType = None, out: Any = None
+        array: Array, indices: Array, axis: int = 0, dtype: DType = None, out: object = None
     ) -> Array:
         refuse_keyword(name, "dtype", dtype)
         refuse_keyword(name, "out", out)

@@ -7,7 +7,6 @@ chapters are those of the NIST Digital Library of Mathematical Functions, https:
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import numpy as np
 import scipy.special as sp
@@ -57,7 +56,7 @@ def exprel_slope(x: Array) -> Array:
     )
 
 
-def power_by_exponent(log: Any, p: Array) -> Array:
+def power_by_exponent(log: Array, p: Array) -> Array:
     """The derivative of ``(exp(p log) - 1)/p`` by p; ``1/p²`` at the power 0, or infinite."""
     end, rising = np.isneginf(log), np.greater(p, 0)
     log = np.where(end, 1.0, log)
@@ -77,7 +76,7 @@ def root_by_exponent(y: Array, p: Array) -> Array:
     )
 
 
-def base_by_exponent(base: Any, y: Array, p: Array) -> Array:
+def base_by_exponent(base: Array, y: Array, p: Array) -> Array:
     """The derivative of ``base = (1 + p y)^(1/p)`` by p; its right limit where base is 0."""
     end = np.equal(p * y, -1)
     away = np.where(end, p, 1.0)

@@ -67,7 +67,7 @@ P = inspect.Parameter
 BY_PLACE = (P.POSITIONAL_ONLY, P.POSITIONAL_OR_KEYWORD)
 
 
-def refuse_keyword(name: str, key: str, value: Any, known: Iterable[str] = ()) -> None:
+def refuse_keyword(name: str, key: str, value: object, known: Iterable[str] = ()) -> None:
     """Pass over a keyword that asks for the default; refuse any other by name.
 
     Raises

@@ -129,7 +129,7 @@ def sliding_window_view(
 histogram_bin_edges: Op = plain(np.histogram_bin_edges, fresh=False)  # those that are given
 
 
-def _counted(a: Array, bins: Any, range: Any, density: Any) -> Array:
+def _counted(a: Array, bins: Any, range: Any, density: bool | None) -> Array:
     return np.histogram(a, bins, range, density)
 
 
@@ -138,7 +138,11 @@ counted: Op = Op("histogram", _counted, None, arity=2)
 
 @composed(np.histogram)
 def histogram(
-    a: ArrayLike, bins: Any = 10, range: Any = None, density: Any = None, weights: ArrayLike = None
+    a: ArrayLike,
+    bins: Any = 10,
+    range: Any = None,
+    density: Any = None,
+    weights: ArrayLike = None,
 ) -> Array:
     """Numbers of elements, or sums of their weights, between edges, as `numpy.histogram`.
 

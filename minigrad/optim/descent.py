@@ -28,7 +28,7 @@ from minigrad.optim.schedules import Schedule, rate_at
 from minigrad.optim.stopping import Epochs, Progress, Rule
 from minigrad.tensor import own
 from minigrad.tree import flatten, tree_map
-from minigrad.typing import Array, Function, Random, Tree
+from minigrad.typing import Array, Function, Keywords, Random, Tree
 
 SMALL = 100
 """Up to so many numbers, a history keeps the parameters of every step."""
@@ -67,7 +67,7 @@ def minimize(
     method: type[Optimiser] = SGD,
     stop: Rule | Iterable[Rule] = (),
     batches: Any = None,
-    callback: Callable[[Progress], Any] | None = None,
+    callback: Callable[[Progress], object] | None = None,
     progress: bool = True,
     keep: bool | None = None,
     client: Any = None,
@@ -189,11 +189,11 @@ class _Descent:
 
     evaluate: Callable[..., tuple[Any, Any]]
     method: type[Optimiser]
-    options: dict[str, Any]
+    options: Keywords
     steps: int
     rules: list[Rule]
     batches: Any
-    callback: Callable[[Progress], Any] | None
+    callback: Callable[[Progress], object] | None
     now: Progress
     history: History
     keep: bool
@@ -262,7 +262,7 @@ class _Descent:
             raise TypeError(f"minimize: batches={label(found)} cannot be iterated")
         return found
 
-    def look(self, batch: Any, count: int) -> None:
+    def look(self, batch: object, count: int) -> None:
         """Loss and gradient where we are."""
         now = self.now
         parts = isinstance(batch, list) and self.parts

@@ -14,7 +14,7 @@ from minigrad.autodiff.call import array_of
 from minigrad.ops.shape import arrayed, firm, holds_tensor, speaks_numpy
 from minigrad.tensor import Tensor, concrete
 from minigrad.tree import flatten, tree_map
-from minigrad.typing import Array, Function
+from minigrad.typing import Array, Function, Tree
 
 F = TypeVar("F", bound=Function)
 
@@ -39,7 +39,7 @@ def like(theirs: Function, by: str, alone: bool = False) -> Callable[[F], F]:
         name = ours.__name__
 
         @functools.wraps(ours)
-        def call(*args: Any, **kwargs: Any) -> Any:
+        def call(*args: Tree, **kwargs: Any) -> Any:
             if alone and not holds_tensor([*args, *kwargs.values()]):
                 return theirs(*args, **kwargs)
             if alone and not any(map(counts, flatten([args, kwargs])[0])):

@@ -10,7 +10,7 @@ import numpy as np
 
 from minigrad.ops.shape import arrayed, firm
 from minigrad.tensor import concrete
-from minigrad.typing import Array, Function
+from minigrad.typing import Array, Function, Keywords
 
 
 def within(inside: Array, x: Array, safe: float) -> Array:
@@ -59,7 +59,7 @@ class Distribution:
         return function
 
     def _standard(
-        self, args: tuple[Array, ...], kwargs: dict[str, Any]
+        self, args: tuple[Array, ...], kwargs: Keywords
     ) -> tuple[Array, list[Array], Array, Array]:
         """X in standard form, the shapes, the scale, and 1, or NaN where SciPy answers NaN."""
         names = (self.point, *self.shapes, *self.moved)
@@ -156,7 +156,14 @@ class Continuous(Distribution):
         density: Function = lambda scale, x, *shapes: np.exp(self._density(x, *shapes)) / scale
         return self._of(density, 0.0, 0.0, args, kwargs)
 
-    def _of(self, function: Function, left: float, right: float, args: Any, kwargs: Any) -> Array:
+    def _of(
+        self,
+        function: Function,
+        left: float,
+        right: float,
+        args: tuple[Array, ...],
+        kwargs: Keywords,
+    ) -> Array:
         """A function that is ``left`` in front of the support, and ``right`` behind it."""
         x, shapes, scale, valid = self._standard(args, kwargs)
         if self._support is None:
@@ -222,7 +229,9 @@ class Discrete(Distribution):
         super().__init__(name, logpmf, allowed)
         self._support, self._cdf, self._safe = support, cdf, safe
 
-    def _of(self, args: Any, kwargs: Any, function: Function, outside: float) -> Array:
+    def _of(
+        self, args: tuple[Array, ...], kwargs: Keywords, function: Function, outside: float
+    ) -> Array:
         """A function of k in the support, and what it is elsewhere."""
         k, shapes, _, valid = self._standard(args, kwargs)
         inside = np.logical_and(np.equal(np.floor(k), k), self._support(k, *shapes))

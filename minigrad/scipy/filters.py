@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import functools
 import operator
-from typing import Any
+from collections.abc import Sequence
 
 import numpy as np
 import scipy.ndimage as sn
@@ -182,7 +182,7 @@ def convolve(
     weights: Array,
     mode: str = "reflect",
     cval: Array = 0.0,
-    origin: Any = 0,
+    origin: int | Sequence[int] = 0,
     axes: Axis = None,
 ) -> Array:
     """`correlate` with the weights turned around, ``Σ_k w_k x_{i−k}``.

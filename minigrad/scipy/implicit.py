@@ -18,7 +18,7 @@ from minigrad.tree import tree_map
 from minigrad.typing import Array, Function, Tree
 
 
-def tupled(args: Any) -> tuple[Array, ...]:
+def tupled(args: Tree) -> tuple[Array, ...]:
     """``args`` as SciPy takes them: one that is no tuple stands for itself."""
     return args if isinstance(args, tuple) else (args,)
 
@@ -28,7 +28,7 @@ def arrays_of(tree: Tree) -> Array:
     return tree_map(array_of, tree)
 
 
-def with_numbers(args: Any) -> tuple[tuple[Array, ...], tuple[Array, ...]]:
+def with_numbers(args: Tree) -> tuple[tuple[Array, ...], tuple[Array, ...]]:
     """``args`` as a tuple, and the same without Tensors."""
     args = tupled(args)
     return args, arrays_of(args)

@@ -20,7 +20,7 @@ from minigrad.ops.shape import arrayed
 from minigrad.scipy.calling import absent, like
 from minigrad.scipy.implicit import arrays_of, tupled
 from minigrad.tree import flatten
-from minigrad.typing import Array, Function, Keywords
+from minigrad.typing import Array, Function, Keywords, Tree
 
 __all__ = [
     "cumulative_trapezoid", "odeint", "quad", "simpson", "solve_ivp", "trapezoid",
@@ -85,7 +85,7 @@ def quad(
     func: Function,
     a: Array,
     b: Array,
-    args: Any = (),
+    args: Tree = (),
     epsabs: float = 1.49e-8,
     epsrel: float = 1.49e-8,
     limit: int = 50,
@@ -293,7 +293,7 @@ def odeint(
     func: Function,
     y0: Array,
     t: Array,
-    args: Any = (),
+    args: Tree = (),
     tfirst: bool = False,
     rtol: float = 1e-8,
     atol: float = 1e-8,
@@ -356,7 +356,7 @@ def solve_ivp(
     y0: Array,
     method: str = "RK45",
     t_eval: Array = None,
-    args: Any = (),
+    args: Tree = (),
     rtol: float = 1e-6,
     atol: float = 1e-8,
     **options: Any,

@@ -63,7 +63,7 @@ class CubicSpline:
         y: Array,
         axis: int = 0,
         bc_type: str = "not-a-knot",
-        extrapolate: Any = None,
+        extrapolate: bool | str | None = None,
     ) -> None:
         x, y = arrayed(x) * np.float64(1), arrayed(y) * np.float64(1)
         if not isinstance(axis, int) or extrapolate == "periodic":

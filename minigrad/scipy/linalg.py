@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import scipy.linalg as sl
 
@@ -66,7 +64,7 @@ _triangular: Op = Op(
 
 @like(sl.solve_triangular, "a b")
 def solve_triangular(
-    a: Array, b: Array, trans: Any = 0, lower: bool = False, unit_diagonal: bool = False
+    a: Array, b: Array, trans: int | str = 0, lower: bool = False, unit_diagonal: bool = False
 ) -> Array:
     """The x with ``A x = b``, A triangular (``trans=1``: with ``Aᵀ x = b``, 2: ``Aᴴ x = b``).
 
@@ -165,7 +163,7 @@ def _lu_cotangent(gl: Array, gu: Array, lower: Array, upper: Array) -> Array:
     return np.concatenate([top, below], -2) if np.shape(below)[-2] else top
 
 
-def _in_order(m: Array, order: Any) -> Array:
+def _in_order(m: Array, order: Array) -> Array:
     """The rows of ``m`` in an order, which each matrix of a stack has for itself."""
     return np.take_along_axis(m, order[..., None], -2)
 

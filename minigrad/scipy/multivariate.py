@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import numpy as np
 import scipy.special as sp
@@ -88,7 +87,7 @@ class multivariate_t:
     """
 
     @staticmethod
-    def logpdf(x: Array, loc: Array = 0.0, shape: Any = 1.0, df: Array = 1.0) -> Array:
+    def logpdf(x: Array, loc: Array = 0.0, shape: Array = 1.0, df: Array = 1.0) -> Array:
         """``log Γ(h)/(Γ(ν/2) √det(νπ Σ)) − h log(1 + δᵀ Σ⁻¹ δ/ν)``, h = (ν + n)/2, δ = x − μ.
 
         Parameters
@@ -126,7 +125,7 @@ class multivariate_t:
         return np.reshape(constant - half * np.log1p(squares / df), lead)
 
     @staticmethod
-    def pdf(x: Array, loc: Array = 0.0, shape: Any = 1.0, df: Array = 1.0) -> Array:
+    def pdf(x: Array, loc: Array = 0.0, shape: Array = 1.0, df: Array = 1.0) -> Array:
         """The density, of the arguments of `logpdf`."""
         return np.exp(multivariate_t.logpdf(x, loc, shape, df))
 

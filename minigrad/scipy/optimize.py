@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -23,7 +24,7 @@ from minigrad.scipy.roots import ridder as ridder
 from minigrad.scipy.roots import root as root
 from minigrad.scipy.roots import root_scalar as root_scalar
 from minigrad.scipy.roots import toms748 as toms748
-from minigrad.typing import Array, Function
+from minigrad.typing import Array, Function, Keywords, Tree
 
 __all__ = [
     "bisect", "brenth", "brentq", "curve_fit", "fixed_point", "least_squares", "minimize",
@@ -36,16 +37,16 @@ __getattr__, __dir__ = absent("optimize", __all__)
 def minimize(
     fun: Function,
     x0: Array,
-    args: Any = (),
-    method: Any = None,
+    args: Tree = (),
+    method: str | None = None,
     jac: Any = None,
     hess: Any = None,
     hessp: Any = None,
     bounds: Any = None,
     constraints: Any = (),
-    tol: Any = None,
-    callback: Any = None,
-    options: Any = None,
+    tol: float | None = None,
+    callback: Function | None = None,
+    options: Keywords | None = None,
 ) -> Array:
     """The x at which ``fun(x, *args)`` is least; ``.x`` and ``.fun`` have derivatives by ``args``.
 
@@ -228,11 +229,11 @@ def least_squares(
     jac: Any = "2-point",
     bounds: Any = (-np.inf, np.inf),
     method: str = "trf",
-    ftol: Any = 1e-8,
-    xtol: Any = 1e-8,
-    gtol: Any = 1e-8,
-    max_nfev: Any = None,
-    args: Any = (),
+    ftol: float | None = 1e-8,
+    xtol: float | None = 1e-8,
+    gtol: float | None = 1e-8,
+    max_nfev: int | None = None,
+    args: Tree = (),
 ) -> Array:
     """The x at which ``½ Σ fun(x, *args)²`` is least; ``.x`` has derivatives by ``args``.
 
@@ -390,12 +391,12 @@ def deviation(sigma: Array, ydata: Array) -> Array:
 @like(so.minimize_scalar, "args")
 def minimize_scalar(
     fun: Function,
-    bracket: Any = None,
+    bracket: Sequence[float] | None = None,
     bounds: Any = None,
-    args: Any = (),
-    method: Any = None,
-    tol: Any = None,
-    options: Any = None,
+    args: Tree = (),
+    method: str | None = None,
+    tol: float | None = None,
+    options: Keywords | None = None,
 ) -> Array:
     """The number x at which ``fun(x, *args)`` is least; ``.x`` is differentiable by ``args``.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,7 @@ from minigrad.ops.glossary import describe as _describe
 from minigrad.ops.shape import arrayed
 from minigrad.scipy.calling import like
 from minigrad.scipy.implicit import arrays_of, firsts, polished, start_of, with_numbers
-from minigrad.typing import Array, Function
+from minigrad.typing import Array, Function, Keywords, Tree
 
 
 @like(so.newton, "x0 args")
@@ -21,7 +22,7 @@ def newton(
     func: Function,
     x0: Array,
     fprime: Function | None = None,
-    args: Any = (),
+    args: Tree = (),
     tol: float = 1.48e-8,
     maxiter: int = 50,
     fprime2: Function | None = None,
@@ -80,12 +81,12 @@ def newton(
 def root(
     fun: Function,
     x0: Array,
-    args: Any = (),
+    args: Tree = (),
     method: str = "hybr",
     jac: Any = None,
-    tol: Any = None,
-    callback: Any = None,
-    options: Any = None,
+    tol: float | None = None,
+    callback: Function | None = None,
+    options: Keywords | None = None,
 ) -> Array:
     """The x near ``x0`` with ``fun(x, *args) = 0``; ``.x`` is differentiable by ``args``.
 
@@ -142,7 +143,7 @@ def root(
 def fixed_point(
     func: Function,
     x0: Array,
-    args: Any = (),
+    args: Tree = (),
     xtol: float = 1e-10,
     maxiter: int = 500,
     method: str = "del2",
@@ -179,8 +180,8 @@ def bracketing(name: str, inventor: str) -> Function:
     theirs = getattr(so, name)
 
     def solve(
-        f: Function, a: Array, b: Array, args: Any = (), xtol: Any = None, rtol: Any = None,
-        maxiter: int = 100,
+        f: Function, a: Array, b: Array, args: Tree = (),
+        xtol: float | None = None, rtol: float | None = None, maxiter: int = 100,
     ) -> Array:  # fmt: skip
         args, known = with_numbers(args)
         rest = {k: v for k, v in (("xtol", xtol), ("rtol", rtol)) if v is not None}
@@ -229,15 +230,15 @@ toms748: Function = bracketing("toms748", "G. E. Alefeld, F. A. Potra and Y. Shi
 @like(so.root_scalar, "args bracket x0 x1")
 def root_scalar(
     f: Function,
-    args: Any = (),
+    args: Tree = (),
     method: str | None = None,
-    bracket: Any = None,
+    bracket: Sequence[float] | None = None,
     fprime: Function | None = None,
     x0: Array = None,
     x1: Array = None,
-    xtol: Any = None,
-    rtol: Any = None,
-    maxiter: Any = None,
+    xtol: float | None = None,
+    rtol: float | None = None,
+    maxiter: int | None = None,
 ) -> Array:
     """The number x with ``f(x, *args) = 0``; ``.root`` is differentiable by ``args``.
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import operator
 from collections.abc import Sequence
 from itertools import pairwise
-from typing import Any
 
 import numpy as np
 import scipy.signal as ss
@@ -152,7 +151,7 @@ def hilbert(x: Array, N: int | None = None, axis: int = -1) -> Array:
 
 
 @like(ss.resample, "x t", alone=True)
-def resample(x: Array, num: int, t: Array = None, axis: int = 0, window: Any = None) -> Array:
+def resample(x: Array, num: int, t: Array = None, axis: int = 0, window: object = None) -> Array:
     """``num`` samples of a periodic signal, by its Fourier transform.
 
     Derivative: linear, through both transforms.

@@ -7,7 +7,6 @@ import math
 import operator
 from collections.abc import Sequence
 from itertools import product
-from typing import Any
 
 import numpy as np
 import scipy.ndimage as sn
@@ -47,7 +46,7 @@ spline_coefficients: Op = Op(
 """The coefficients of B-splines through values along the last axis."""
 
 
-def spline_order(who: str, order: Any, least: int) -> int:
+def spline_order(who: str, order: int, least: int) -> int:
     """``order`` as an integer that SciPy has splines of."""
     found: int = operator.index(order)
     if not least <= found <= 5:
