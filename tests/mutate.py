@@ -6,7 +6,8 @@ A command, not a test (it needs ``pip install coverage``)::
     python tests/mutate.py minigrad/ops minigrad/batch --sample 60
     python tests/mutate.py minigrad/nn --each 20 -- tests/test_nn_by_hand.py tests/test_losses.py
 
-Each mutant changes one place: an operator, a comparison, a sign, a constant, a flag.  It is
+Each mutant changes one place: an operator, a comparison, a sign, a constant, a flag; with
+``--parts``, it lacks one: a guard, a condition among others, one of two cases.  It is
 killed when a test that runs its line fails, or hangs; what survives is printed with its line,
 for a test to be written, for the code to be deleted, or for a row with the reason in
 ``tests/equivalent_mutants.toml``, which matches by file, text of the line and change.
@@ -91,7 +92,11 @@ class Mutant:
     @property
     def bound(self) -> ast.expr | None:
         """The bound of a comparison that the mutant lets in, or keeps out."""
-        old, new = (ast.parse(words, mode="eval").body for words in self.words.split("  ->  "))
+        sides = self.words.split("  ->  ")
+        try:
+            old, new = (ast.parse(words, mode="eval").body for words in sides)
+        except SyntaxError:  # of statements
+            return None
         if not isinstance(old, ast.Compare) or not isinstance(new, ast.Compare):
             return None
         same = isinstance(old.ops[0], ast.Lt | ast.LtE | ast.Gt | ast.GtE)
@@ -123,6 +128,34 @@ def changed(node: ast.AST) -> ast.AST | None:
     return None
 
 
+def left_out(node: ast.AST) -> Iterator[ast.AST]:
+    """``node`` without one of its parts: a guard, a condition among others, a case, all it does."""
+    if isinstance(node, ast.FunctionDef) and len(ast.unparse(node.body[-1])) > len("return None"):
+        yields = any(isinstance(x, ast.Yield | ast.YieldFrom) for x in ast.walk(node))
+        new = copy.copy(node)
+        new.body = ast.parse("return None" + "\nyield" * yields).body
+        yield new
+    if isinstance(node, ast.If) and not node.orelse:
+        yield ast.Pass()
+    elif isinstance(node, ast.BoolOp):
+        for i in range(len(node.values)):
+            rest = [*node.values[:i], *node.values[i + 1 :]]
+            yield rest[0] if len(rest) == 1 else ast.BoolOp(node.op, rest)
+    elif isinstance(node, ast.IfExp):
+        yield from (node.body, node.orelse)
+    elif isinstance(node, ast.comprehension):
+        for test in node.ifs:
+            rest = [x for x in node.ifs if x is not test]
+            yield ast.comprehension(node.target, node.iter, rest, node.is_async)
+
+
+def head(node: ast.AST) -> str:
+    """A node as it is written; of a statement its first line, of a function what it is."""
+    if isinstance(node, ast.FunctionDef):
+        return f"def {node.name}" + ": return" * (ast.unparse(node.body[0]) == "return None")
+    return ast.unparse(node).partition("\n")[0].strip()
+
+
 def inexact(bound: Any) -> bool:
     """Whether no double is a bound as it is written: what is computed is not equal to it."""
     return isinstance(bound, float) and bound.as_integer_ratio()[1] > 2**40
@@ -141,8 +174,11 @@ def typing_only(node: ast.AST) -> bool:
     return False
 
 
-def places(tree: ast.AST) -> Iterator[tuple[Any, Any, ast.expr, ast.AST]]:
-    """Where a tree can be changed: whose field, its key, what stands there, what would."""
+def places(tree: ast.AST, parts: bool = False) -> Iterator[tuple[Any, Any, ast.AST, ast.AST]]:
+    """Where a tree can be changed: whose field, its key, what stands there, what would.
+
+    With ``parts``, where a part of it can be left out, instead.
+    """
     todo = [tree]
     while todo:
         parent = todo.pop()
@@ -155,37 +191,44 @@ def places(tree: ast.AST) -> Iterator[tuple[Any, Any, ast.expr, ast.AST]]:
                 if not isinstance(child, ast.AST):
                     continue
                 todo.append(child)
-                new = changed(child) if isinstance(child, ast.expr) else None
-                if new is not None:
+                other = changed(child) if isinstance(child, ast.expr) else None
+                for new in left_out(child) if parts else filter(None, [other]):
                     yield (field, i, child, new) if isinstance(field, list) else (
                         parent.__dict__, name, child, new,
                     )  # fmt: skip
 
 
-def keys(file: str) -> list[str]:
+def line_of(node: ast.AST) -> int:
+    """Where a node begins: a function with what it does, a comprehension with its target."""
+    if isinstance(node, ast.FunctionDef):
+        return node.body[len(node.body) > 1 and ast.get_docstring(node) is not None].lineno
+    return getattr(node, "lineno", 0) or node.target.lineno  # type: ignore[attr-defined]
+
+
+def keys(file: str, parts: bool = False) -> list[str]:
     """A name for each mutant of a file that edits elsewhere leave alone."""
     names, seen = spots(file), Counter[str]()
     found = []
-    for *_, child, new in places(ast.parse((ROOT / file).read_text(encoding="utf-8"))):
-        key = f"{file} {names[child.lineno]} {ast.unparse(child)} {ast.unparse(new)}"
+    for *_, child, new in places(ast.parse((ROOT / file).read_text(encoding="utf-8")), parts):
+        key = f"{file} {names[line_of(child)]} {ast.unparse(child)} {ast.unparse(new)}"
         found.append(f"{key} {seen[key]}")
         seen[key] += 1
     return found
 
 
-def mutants(file: str, chosen: set[int]) -> Iterator[Mutant]:
+def mutants(file: str, chosen: set[int], parts: bool = False) -> Iterator[Mutant]:
     """The mutants of a file, of the numbers ``chosen``."""
     source = (ROOT / file).read_text(encoding="utf-8")
     path, lines, tree = str(ROOT / file), source.splitlines(), ast.parse(source)
     old = compile(source, path, "exec")
-    for number, (where, key, child, new) in enumerate(places(tree)):
+    for number, (where, key, child, new) in enumerate(places(tree, parts)):
         if number not in chosen:
             continue
-        where[key] = new
+        where[key] = ast.copy_location(new, child)
         ast.fix_missing_locations(tree)
         pairs = differing(old, compile(tree, path, "exec"))
-        words = f"{ast.unparse(child)}  ->  {ast.unparse(new)}"
-        line = child.lineno
+        words = f"{head(child)}  ->  {head(new)}"
+        line = line_of(child)
         yield Mutant(file, line, lines[line - 1].strip(), words, pairs, ast.unparse(tree))
         where[key] = child
 
@@ -724,7 +767,7 @@ def drawn(options: argparse.Namespace) -> list[Mutant]:
         path = ROOT / name
         found = sorted(path.rglob("*.py")) if path.is_dir() else [path]
         files += [str(file.relative_to(ROOT)) for file in found]
-    found = [(key, file, i) for file in files for i, key in enumerate(keys(file))]
+    found = [(key, file, i) for file in files for i, key in enumerate(keys(file, options.parts))]
     found.sort(key=lambda x: hashlib.sha256(f"{options.seed} {x[0]}".encode()).digest())
     chosen: dict[str, set[int]] = defaultdict(set)
     for _, file, i in found if options.each else found[: options.sample]:
@@ -737,7 +780,7 @@ def drawn(options: argparse.Namespace) -> list[Mutant]:
     return [
         mutant
         for file in files
-        for mutant in mutants(file, chosen[file])
+        for mutant in mutants(file, chosen[file], options.parts)
         if options.only in f"{mutant.text} {mutant.words}"
         and (not again or (mutant.file, mutant.words) in again)
     ]
@@ -749,6 +792,7 @@ def main() -> None:
     parser.add_argument("files", nargs="*", help="files or folders, then -- and the tests to run")
     parser.add_argument("--sample", type=int, default=100, help="mutants in all, at random")
     parser.add_argument("--each", type=int, default=0, help="mutants of each file, instead")
+    parser.add_argument("--parts", action="store_true", help="leave parts out: guards, conditions")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--seconds", type=float, default=20, help="processor time for one mutant")
     parser.add_argument("--only", default="", help="mutants whose line or change has this in it")
