@@ -52,7 +52,7 @@ def parser() -> argparse.ArgumentParser:
     return main
 
 
-def bench(args: Any) -> int:
+def bench(args: argparse.Namespace) -> int:
     sys.path.insert(0, "")
     try:
         timed = import_module("benchmarks.__main__").main
@@ -64,7 +64,7 @@ def bench(args: Any) -> int:
     return int(timed())
 
 
-def variables(args: Any) -> tuple[Variables, Any]:
+def variables(args: argparse.Namespace) -> tuple[Variables, Any]:
     """What the script leaves, and its last scalar Tensor."""
     from minigrad.derivation.classroom.code import output_of, run
 
@@ -72,7 +72,7 @@ def variables(args: Any) -> tuple[Variables, Any]:
     return scope, output_of(scope)
 
 
-def wanted(args: Any, scope: Variables, output: Any) -> list[Any]:
+def wanted(args: argparse.Namespace, scope: Variables, output: Any) -> list[Any]:
     """The Tensors to differentiate by: those asked for, else all leaves with names."""
     from minigrad import Tensor
     from minigrad.graph import leaves
@@ -92,7 +92,7 @@ def wanted(args: Any, scope: Variables, output: Any) -> list[Any]:
     return list(found.values())
 
 
-def explain(args: Any) -> int:
+def explain(args: argparse.Namespace) -> int:
     import minigrad as mg
 
     scope, output = variables(args)
@@ -101,7 +101,7 @@ def explain(args: Any) -> int:
     return RIGHT
 
 
-def draw(args: Any) -> int:
+def draw(args: argparse.Namespace) -> int:
     import minigrad as mg
 
     scope, output = variables(args)
@@ -115,7 +115,7 @@ def draw(args: Any) -> int:
     return RIGHT
 
 
-def check(args: Any) -> int:
+def check(args: argparse.Namespace) -> int:
     import numpy as np
 
     import minigrad as mg
@@ -142,7 +142,7 @@ def check(args: Any) -> int:
     return RIGHT if report.ok and all(r.agrees for r in report.rows) else WRONG
 
 
-def grade(args: Any) -> int:
+def grade(args: argparse.Namespace) -> int:
     import minigrad as mg
 
     points: Any = args.points

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from importlib import import_module
-from typing import Any, NamedTuple
+from types import ModuleType
+from typing import NamedTuple
 
 import numpy as np
 
@@ -93,7 +94,7 @@ def judged(name: str, function: Function, key: str) -> Entry:
     return Entry(name, DIFFERENTIABLE, "")
 
 
-def functions(module: Any) -> Iterator[tuple[str, Any]]:
+def functions(module: ModuleType) -> Iterator[tuple[str, Function]]:
     """What a module offers to be called, by name; no classes."""
     for name in sorted(module.__all__):
         function = getattr(module, name, None)

@@ -11,7 +11,6 @@ import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
@@ -151,7 +150,7 @@ def saved(node: AnyNode) -> tuple[Array, ...]:
     return (*node.args, *arrays_in(node.kwargs), node.ans)
 
 
-def arrays_in(value: object) -> list[Any]:
+def arrays_in(value: object) -> list[Array]:
     """The arrays among metadata: masks, indices, and tuples of them."""
     if isinstance(value, dict):
         value = tuple(value.values())

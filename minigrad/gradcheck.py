@@ -14,7 +14,6 @@ import math
 from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 import numpy as np
 
@@ -247,7 +246,7 @@ class _Problem:
         return total, size
 
     def check(
-        self, g: Callable[[list[Any]], list[Any]], rtol: float | None, atol: float
+        self, g: Callable[[list[Array]], list[Array]], rtol: float | None, atol: float
     ) -> list[Entry]:
         xs = [Tensor(x, requires_grad=True) for x in self.point]
         total, size = self.weighted(g, xs)
@@ -359,7 +358,7 @@ def _names(f: Function, args: tuple[Array, ...]) -> list[str]:
 class _Line:
     """The function along lines through the point, one array moving."""
 
-    value: Callable[[list[Any]], float]
+    value: Callable[[list[Array]], float]
     point: list[Array]
     i: int
     eps: float

@@ -98,15 +98,21 @@ def calls_around(code: CodeType, at: int) -> tuple[tuple[str, ...], ...]:
     return tuple(names for s in around if (names := asking(code, s.offset)[1]))
 
 
-def encloses(outer: Any, inner: Any) -> bool:
+Extent = tuple[tuple[int, int], tuple[int, int]] | None
+"""Where it begins and ends: lines and columns; None where that is not known."""
+
+
+def encloses(outer: Extent, inner: Extent) -> bool:
     """Whether one expression is part of another, as far as is known."""
     return bool(outer and inner and outer[0] <= inner[0] and inner[1] <= outer[1])
 
 
-def extent(step: dis.Instruction) -> Any:
+def extent(step: dis.Instruction) -> Extent:
     """Where the expression of an instruction begins and ends: lines and columns."""
     p = step.positions
-    if p is None or None in (p.lineno, p.col_offset, p.end_lineno, p.end_col_offset):
+    if p is None or p.lineno is None or p.col_offset is None:
+        return None
+    if p.end_lineno is None or p.end_col_offset is None:
         return None
     return (p.lineno, p.col_offset), (p.end_lineno, p.end_col_offset)
 

@@ -54,7 +54,7 @@ def _finish(ax: Any, xlabel: str, ylabel: str) -> Any:
     return ax
 
 
-def _plain(value: Any) -> Array:
+def _plain(value: Array) -> Array:
     """A NumPy array of what the user's function returned."""
     return np.asarray(value.data if hasattr(value, "requires_grad") else value)
 
@@ -138,7 +138,7 @@ def _losses(given: Any) -> Array:
 
 
 def descent(
-    f: Callable[[Any], Any],
+    f: Callable[[Array], Array],
     path: Any,
     ax: Any = None,
     *,
@@ -283,7 +283,7 @@ def _over_contour(
     value: Function,
     points: Array,
     ranges: list[tuple[float, float]],
-    label: Any,
+    label: str | None,
     levels: int,
 ) -> None:
     drawn = _drawn(ax, "path")
@@ -308,9 +308,9 @@ def _over_contour(
 
 
 def decision_boundary(
-    predict: Callable[[Any], Any],
+    predict: Callable[[Array], Array],
     X: Array,
-    y: Any = None,
+    y: Array = None,
     ax: Any = None,
     *,
     level: float = 0.5,
@@ -416,7 +416,7 @@ def _margins(scores: Array, level: float) -> list[Array]:
 
 
 def activation(
-    f: Callable[[Any], Any],
+    f: Callable[[Array], Array],
     ax: Any = None,
     *,
     bounds: tuple[float, float] = (-6.0, 6.0),

@@ -109,7 +109,7 @@ def written(op: Op) -> str:
     return f"{op.name.rpartition('.')[2]}({', '.join(op.parameters)})"
 
 
-def recorded(op: Op, whole: type = int) -> tuple[Any, list[Any]]:
+def recorded(op: Op, whole: type = int) -> tuple[Array, list[Array]]:
     """A result of ``op`` at a point where it is finite, or None, and the arguments.
 
     Those without a derivative are whole numbers: SciPy wants many of them so.

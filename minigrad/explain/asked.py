@@ -13,6 +13,7 @@ from minigrad.ops.record import is_complex
 from minigrad.reading.names import Names, callers, named_values, names
 from minigrad.tensor import Tensor
 from minigrad.tree import flatten
+from minigrad.typing import Array
 
 
 def refuse_complex(call: str, output: Tensor) -> None:
@@ -41,7 +42,7 @@ def chart(call: str, output: Any, wrt: Any) -> Chart:
             f"{call}: the output {label(output)} ({type(output).__name__}) is not a Tensor: pass "
             "the result of a computation with Tensors"
         )
-    wanted: list[Any] = flatten(wrt)[0]
+    wanted: list[Array] = flatten(wrt)[0]
     if not wanted:
         raise ValueError(f"{call}: wrt is empty: pass the Tensor to differentiate by")
     for t in wanted:

@@ -6,7 +6,6 @@ import html
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import islice
-from typing import Any
 
 import numpy as np
 
@@ -17,6 +16,7 @@ from minigrad.explain.remarks import conventions, legend
 from minigrad.graph import AnyNode
 from minigrad.reading.pages import piece
 from minigrad.reading.wording import columns, padded, visible
+from minigrad.typing import Array
 from minigrad.writing.styles import MATHML, Style
 
 MOST = 3
@@ -46,7 +46,7 @@ class Forward(Document):
         return [row for rows in self.passes.values() for row in rows]
 
     @cached_property
-    def gradients(self) -> dict[str, Any]:
+    def gradients(self) -> dict[str, Array]:
         """Name -> the gradient of the output with respect to it."""
         found = {self.chart.called(v): self.chart.gradients[v] for v in self.chart.wrt}
         return {**found, **self.chart.unused}

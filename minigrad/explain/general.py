@@ -14,7 +14,7 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from types import FunctionType
+from types import FrameType, FunctionType
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -196,7 +196,7 @@ def attempted(
     found: dict[str, Scope] = {}
     code = getattr(inspect.unwrap(f), "__code__", None)
 
-    def watch(frame: Any, event: str, _: Any) -> None:
+    def watch(frame: FrameType, event: str, _: object) -> None:
         if event == "return" and frame.f_code is code:
             place = (code.co_filename, code.co_name, code.co_firstlineno, frame.f_lineno, code)
             found["f"] = Scope(dict(frame.f_locals), *place, frame.f_globals)
@@ -227,7 +227,7 @@ def lengths_for(f: Function) -> list[int]:
     return [n for n in PRIMES if n not in spelt]
 
 
-def guesses(called: list[str], f: Function) -> Iterator[list[Any]]:
+def guesses(called: list[str], f: Function) -> Iterator[list[Array]]:
     """Arrays of likely shapes, the likeliest first."""
     if len(called) > MOST:
         return
@@ -267,7 +267,7 @@ def captured_shapes(f: Function) -> list[Shape]:
     return [*((n,) for n in sides), *itertools.product(sides, repeat=2)]
 
 
-def enlarged(examples: Any, f: Function) -> Iterator[list[Any]]:
+def enlarged(examples: Any, f: Function) -> Iterator[list[Array]]:
     """The examples with lengths that can be told apart; as they are, if that does not work."""
     given = [getattr(a, "_value", a) for a in examples]
     free = iter(lengths_for(f))
@@ -281,7 +281,7 @@ def enlarged(examples: Any, f: Function) -> Iterator[list[Any]]:
     yield given
 
 
-def enlarge(a: Array, instead: dict[int, int]) -> Any:
+def enlarge(a: Array, instead: dict[int, int]) -> Array:
     """``a`` with other lengths: its entries again and again, rows that sum to 1 filled with 0."""
     shares = np.ndim(a) == 2 and np.allclose(np.sum(a, axis=1), 1)
     for axis, n in enumerate(np.shape(a)):

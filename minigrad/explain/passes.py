@@ -9,7 +9,6 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 from minigrad.explain.sources import operands
 from minigrad.graph import AnyNode
@@ -165,7 +164,7 @@ def names_in(part: ast.AST) -> set[str]:
     return {x.id for x in ast.walk(part) if isinstance(x, ast.Name)}
 
 
-def at_first(part: Any, before: Before) -> str | None:
+def at_first(part: ast.expr, before: Before) -> str | None:
     """An expression of what variables were before a loop, ``f(h_0)``; None for others."""
     read = names_in(part) & before.moving
     if not read or read & {*before.loops}:

@@ -24,7 +24,7 @@ from minigrad.ops.record import Op, implementations
 from minigrad.reading.names import is_module, is_tensor
 from minigrad.reading.purity import MATH, is_in, looked_up, pure
 from minigrad.tensor import Tensor, wrap
-from minigrad.typing import Array, Keywords, Shape
+from minigrad.typing import Array, Keywords, Shape, Tree
 from minigrad.writing.numbers import fraction
 
 ARITHMETIC = (ast.BinOp, ast.UnaryOp)
@@ -397,7 +397,7 @@ def arrays_within(nodes: Iterable[AnyNode]) -> list[Array]:
     return [*found.values()]
 
 
-def flattened(values: Any) -> Iterator[Any]:
+def flattened(values: Tree) -> Iterator[Array]:
     for v in values:
         if isinstance(v, tuple):
             yield from flattened(v)

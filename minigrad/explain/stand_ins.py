@@ -324,7 +324,7 @@ class StandIns:
                 self.tracer.notes.setdefault(f"{name}: as it was then, {value.shape}")
                 self.written[node, i] = self.array(value, name, node)
 
-    def initial_value(self, name: str, value: Array, before: Before, node: AnyNode) -> Any:
+    def initial_value(self, name: str, value: Array, before: Before, node: AnyNode) -> Array:
         """An array that a variable was before the loop: by another name for it, or ``x_0``."""
         for other, held in before.variables.items():
             if (
@@ -336,7 +336,7 @@ class StandIns:
         self.tracer.notes.setdefault(f"{name}_0: {name} before the loop, {value.shape}")
         return self.array(value, f"{name}_0", node)
 
-    def element(self, part: Any, before: Before, value: Array, node: AnyNode) -> Operand:
+    def element(self, part: ast.expr, before: Before, value: Array, node: AnyNode) -> Operand:
         """``X[0]``, where ``X[t]`` was read in another pass, or what ran through ``X``."""
         through = before.loops.get(part.id) if isinstance(part, ast.Name) else None
         if isinstance(part, ast.Subscript) and isinstance(part.slice, ast.Name):

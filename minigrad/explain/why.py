@@ -324,7 +324,7 @@ def _call(node: AnyNode, names: list[str]) -> str:
     return f"{op.name}({', '.join(names)})"
 
 
-def _constant_text(x: Any) -> str:
+def _constant_text(x: Array) -> str:
     return short(x) if np.ndim(x) == 0 else f"<{'x'.join(map(str, np.shape(x)))}>"
 
 
@@ -435,7 +435,7 @@ def values_of(t: Tensor, known: Names) -> Iterator[Place]:
                 break
 
 
-def same_values(c: Any, value: Any) -> bool:
+def same_values(c: Array, value: Array) -> bool:
     """Whether a constant can only be the values of a Tensor."""
     if isinstance(c, np.ndarray) and isinstance(value, np.ndarray) and c.size:
         if layout(c) == layout(value):
