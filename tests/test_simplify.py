@@ -11,7 +11,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 import minigrad as mg
-from minigrad.ops.matrices import cheapest_order
+from minigrad.ops.chains import cheapest_order
 from minigrad.program import builder, passes
 from minigrad.program.equations import Program
 from minigrad.program.simplify import READING, RUNNING, rebuilt
