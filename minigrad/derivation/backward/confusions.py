@@ -83,7 +83,7 @@ def siblings(f: ast.expr, names: Sequence[str]) -> Iterator[Repair]:
     terms = [side for x in operations(f, ast.Add, ast.Sub) for side in (x.left, x.right)]
     for term in terms:
         mine = words_in(term)
-        own = sorted({c for n in mine for c in n}) if len(mine) > 1 else []
+        own = sorted({c for n in mine for c in n}) if len(written(term)) > 1 else []
         for a, b in itertools.product(own, letters):
             new = renamed(term, {n: n.replace(a, b) for n in mine})
             read = {written(x) for x in places(new, ast.Name)} - mine
