@@ -75,6 +75,17 @@ def test_several_inputs_share_their_links() -> None:
     assert text.endswith("dL/dw = -0.115415\ndL/db = -0.23083")
 
 
+def test_without_wrt_all_leaves_are_explained() -> None:
+    w, b = mg.Tensor(0.3, requires_grad=True), mg.Tensor([0.1, 0.2], requires_grad=True)
+    fixed = mg.Tensor(2.0)
+    L = np.sum(fixed * w * b)
+    assert str(mg.explain(L)) == str(mg.explain(L, [w, b]))
+    assert list(mg.explain(L).gradients) == ["w", "b"]
+    assert str(mg.explain(L, mode="forward")) == str(mg.explain(L, [w, b], mode="forward"))
+    with pytest.raises(ValueError, match="was not recorded, there is nothing to explain"):
+        mg.explain(fixed * 2)
+
+
 def test_rows_know_their_lines() -> None:
     row = published().rows[1]
     assert (row.quantity, row.formula, row.number, row.shape) == (

@@ -73,6 +73,41 @@ def cox() -> Any:
     return mg.explain(ll, beta, simplify=True)
 
 
+@ends(A="-2·(A Aᵀ)⁻¹ x xᵀ(A Aᵀ)⁻¹ A", x="2·(A Aᵀ)⁻¹ x")
+def quadratic_form() -> Any:
+    A, x = param(3, 3), param(3)
+    L = x @ np.linalg.inv(A @ A.T) @ x
+    return mg.explain(L, [A, x], simplify=True)
+
+
+@ends(A="2·(A Aᵀ + jitter·I)⁻¹ A")
+def log_determinant() -> Any:
+    A, I, jitter = param(3, 3), np.eye(3), 0.1  # noqa: E741
+    L = np.log(np.linalg.det(A @ A.T + jitter * I))
+    return mg.explain(L, A, simplify=True)
+
+
+@ends(x="2·(B M Bᵀ + exp(C Cᵀ))⁻¹ x")
+def sandwich() -> Any:
+    B, C, x, M = param(3, 2), param(3, 2), param(3), np.array([[2.0, 1.0], [1.0, 3.0]])
+    L = x @ np.linalg.inv(B @ M @ B.T + np.exp(C @ C.T)) @ x
+    return mg.explain(L, x, simplify=True)
+
+
+@ends(x="2·(A + Aᵀ)⁻¹ x")
+def symmetric_part() -> Any:
+    A, x = param(3, 3), param(3)
+    L = x @ np.linalg.solve(A + A.T, x)
+    return mg.explain(L, x, simplify=True)
+
+
+@ends(x="((A B)⁻¹ + (A B)⁻ᵀ)x")
+def no_symmetry() -> Any:
+    A, B, x = param(3, 3), param(3, 3), param(3)
+    L = x @ np.linalg.inv(A @ B) @ x
+    return mg.explain(L, x, simplify=True)
+
+
 @ends(z="(p·(gamma·log(p) + 1) - 1)·(1 - p)^gamma")
 def focal() -> Any:
     gamma, z = 2.0, param()

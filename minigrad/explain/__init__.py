@@ -65,9 +65,9 @@ def explain(
         Recorded; of several elements, the gradient is that of their sum, or entry by
         entry where all operations are elementwise.
         Or ``mg.grad(f)``, whose formulas are then general, with letters in place of sizes.
-    wrt : Tensor, or nested lists, tuples and dicts of them
-        Leaves or intermediate results.  With ``mg.grad(f)`` examples of the arguments of
-        ``f``, of which the shapes count; without them, likely shapes are tried.
+    wrt : Tensor, or nested lists, tuples and dicts of them, optional
+        Leaves or intermediate results; by default all leaves.  With ``mg.grad(f)`` examples of
+        the arguments of ``f``, of which the shapes count; without them, likely shapes are tried.
     steps : bool, optional
         Whether to derive each link operation by operation, with σ written out; by default
         a link that stands alone is derived.

@@ -11,7 +11,7 @@ from minigrad.explain.ledger import Chart
 from minigrad.graph import ancestors
 from minigrad.ops.record import is_complex
 from minigrad.reading.names import Names, callers, named_values, names
-from minigrad.tensor import Tensor
+from minigrad.tensor import Tensor, wrap
 from minigrad.tree import flatten
 from minigrad.typing import Array
 
@@ -42,7 +42,7 @@ def chart(call: str, output: Any, wrt: Any) -> Chart:
             f"{call}: the output {label(output)} ({type(output).__name__}) is not a Tensor: pass "
             "the result of a computation with Tensors"
         )
-    wanted: list[Array] = flatten(wrt)[0]
+    wanted: list[Array] = inputs_of(output) if wrt is None else flatten(wrt)[0]
     if not wanted:
         raise ValueError(f"{call}: wrt is empty: pass the Tensor to differentiate by")
     for t in wanted:
@@ -73,6 +73,15 @@ def chart(call: str, output: Any, wrt: Any) -> Chart:
         read.unused[by] = np.zeros(t.shape)[()]
         read.notes.setdefault(f"d{of}/d{by} = 0: no path leads from {by} to {of}")
     return read
+
+
+def inputs_of(output: Tensor) -> list[Tensor]:
+    """All leaves that ``output`` was computed from, in the order in which they were made."""
+    if output.node is None or output.node.op is None:
+        return [output]
+    used = ((p, x) for n in ancestors(output.node) for p, x in zip(n.parents, n.args, strict=True))
+    values = {p: x for p, x in used if p is not None and p.op is None}
+    return [wrap(values[p], p) for p in sorted(values, key=lambda p: p.seq)]
 
 
 def name_of(t: Tensor, known: Names | None) -> str:

@@ -316,7 +316,8 @@ def simplified(formula: Formula, constant: dict[Var, Array]) -> tuple[Formula, s
     again = replace(formula, program=made)
     if again.text == formula.text or not agree(formula, again, frozenset(b.facts) | b.fixed):
         return None
-    facts = [text.format(formula.symbols[v].name) for v, text in b.facts.items()]
+    called = {v: symbol.name for v, symbol in formula.symbols.items()}
+    facts = dict.fromkeys(text.format(called.get(v, "")) for v, text in b.facts.items())
     left, before = denominators(again), denominators(formula)
     gone = [d for d in before if d not in left]
     verb = "cancels" if len(gone) == 1 else "cancel"

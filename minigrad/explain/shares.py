@@ -29,7 +29,7 @@ from minigrad.program.builder import Full, as_number, axes_of, equals, is_identi
 from minigrad.program.equations import Var
 from minigrad.program.rules import coefficient, is_float, is_plain_reduction, rule, scaled
 from minigrad.typing import Axis, Operand
-from minigrad.writing.notation import above, below, identity, inverse_transposed, onehot
+from minigrad.writing.notation import above, below, identity, inverse_transposed, onehot, outer
 
 # --- factors -------------------------------------------------------------------------------
 
@@ -406,17 +406,36 @@ def entry_of(
 # --- symmetric matrices ----------------------------------------------------------------
 
 
-def symmetric(b: Simplifier, a: Operand) -> bool:
-    """Whether ``a`` is a constant that equals its transpose, or the inverse of one; noted."""
-    if (inner := b.match(a, matrices.inv)) is not None and not a.given:
-        return symmetric(b, inner[0])
-    values = b.known.get(a) if isinstance(a, Var) else None
-    if values is None or values.ndim != 2 or values.shape[0] != values.shape[1]:
+DEEP = 8
+"""Matrices made by more steps are not asked for their symmetry."""
+
+
+def symmetric(b: Simplifier, a: Operand, steps: int = DEEP) -> bool:
+    """Whether ``a`` equals its transpose: by how it is made, or a constant that does; noted."""
+    if isinstance(a, Var) and (values := b.known.get(a)) is not None:
+        square = values.ndim == 2 and values.shape[0] == values.shape[1]
+        if not square or not np.allclose(values, values.T, rtol=1e-12, atol=0.0):
+            return False
+        b.facts[a] = "{} is symmetric"
+        return True
+    made = b.made_by.get(a) if isinstance(a, Var) and not a.given and steps else None
+    if made is None or len(shape_of(a)) != 2:
         return False
-    if not np.allclose(values, values.T, rtol=1e-12, atol=0.0):
-        return False
-    b.facts[a] = "{} is symmetric"
-    return True
+    x, y = made.args[0], made.args[-1]
+    if made.op is ops.matmul and (inner := b.match(x, ops.matmul)) is not None:
+        x = inner[0] if symmetric(b, inner[1], steps - 1) else x  # M @ S @ Mᵀ
+    if b.match(y, ops.transpose) == (x,) or b.match(x, ops.transpose) == (y,):
+        said = {ops.matmul: "a matrix times", ops.add: "a matrix plus"}.get(made.op)
+        if said is not None:
+            b.facts[a] = f"{said} its transpose is symmetric"
+            return True
+    if made.op is ops.matmul or made.op is outer:  # S @ S, x xᵀ
+        return x is y and (made.op is outer or symmetric(b, x, steps - 1))
+    alike = made.op.elementwise or made.op in (matrices.inv, inverse_transposed)
+    return alike and all(
+        shape_of(z) == () or (shape_of(z) == shape_of(a) and symmetric(b, z, steps - 1))
+        for z in made.args
+    )
 
 
 @rule(ops.transpose, when="closed")
