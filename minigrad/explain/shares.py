@@ -410,7 +410,7 @@ DEEP = 8
 """Matrices made by more steps are not asked for their symmetry."""
 
 
-def symmetric(b: Simplifier, a: Operand, steps: int = DEEP) -> bool:
+def symmetric(b: Any, a: Operand, steps: int = DEEP) -> bool:
     """Whether ``a`` equals its transpose: by how it is made, or a constant that does; noted."""
     if isinstance(a, Var) and (values := b.known.get(a)) is not None:
         square = values.ndim == 2 and values.shape[0] == values.shape[1]
@@ -418,13 +418,13 @@ def symmetric(b: Simplifier, a: Operand, steps: int = DEEP) -> bool:
             return False
         b.facts[a] = "{} is symmetric"
         return True
-    made = b.made_by.get(a) if isinstance(a, Var) and not a.given and steps else None
+    made = b.origin(a) if steps else None
     if made is None or len(shape_of(a)) != 2:
         return False
     x, y = made.args[0], made.args[-1]
-    if made.op is ops.matmul and (inner := b.match(x, ops.matmul)) is not None:
-        x = inner[0] if symmetric(b, inner[1], steps - 1) else x  # M @ S @ Mᵀ
-    if b.match(y, ops.transpose) == (x,) or b.match(x, ops.transpose) == (y,):
+    if made.op is ops.matmul and (inner := b.origin(x)) is not None and inner.op is ops.matmul:
+        x = inner.args[0] if symmetric(b, inner.args[1], steps - 1) else x  # M @ S @ Mᵀ
+    if transposes(b, x, y) or transposes(b, y, x):
         said = {ops.matmul: "a matrix times", ops.add: "a matrix plus"}.get(made.op)
         if said is not None:
             b.facts[a] = f"{said} its transpose is symmetric"
@@ -436,6 +436,12 @@ def symmetric(b: Simplifier, a: Operand, steps: int = DEEP) -> bool:
         shape_of(z) == () or (shape_of(z) == shape_of(a) and symmetric(b, z, steps - 1))
         for z in made.args
     )
+
+
+def transposes(b: Any, x: Operand, y: Operand) -> bool:
+    """Whether ``y`` is made as the transpose of ``x``."""
+    made = b.origin(y)
+    return made is not None and made.op is ops.transpose and made.args == (x,)
 
 
 @rule(ops.transpose, when="closed")
