@@ -144,6 +144,22 @@ def backward(dout, cache):
     assert report.ok and "in another order than the inputs: db, dx" in report.note, report
 
 
+@pytest.mark.parametrize("sign", ["> 0", "< 0"])
+@pytest.mark.parametrize("other", ["-dout", "0 * dout", "dout.clip(-1, 1)", "abs(dout)"])
+def test_what_is_right_for_one_gradient_from_above_is_held_at_another(
+    sign: str, other: str
+) -> None:
+    wrong = f"(dout if dout.sum() {sign} else {other})"
+    source = ENDED.replace("dz = dout", f"dz = {wrong}") + "dx, dw, db\n"
+    report = graded(source)
+    assert report.first_error is not None and "dz" in report.first_error.code, report
+    layer = LAYER.format(init="self.W, self.b = W, b", W="self.W", b="self.b", dW="self.dW",
+                         db="self.db", how="sum", axis=0)  # fmt: skip
+    at = layer.index("def backward")
+    layer = layer[:at] + layer[at:].replace("g @ ", f"{wrong.replace('dout', 'g')} @ ")
+    assert not mg.check_backward(scope_of(layer)["Layer"](*ARGS[1:]), None, ARGS[0]).ok
+
+
 @pytest.mark.parametrize("ending", ["dx, dw, db, {}", "{}, (dx, dw, db)", "(dx, dw, db), {}"])
 @pytest.mark.parametrize("extra", ["None", "[h[0], x]", "[]", "{'h': [h], 'name': 'net'}", "x[0]"])
 def test_what_is_returned_beside_the_gradients_is_no_error(ending: str, extra: str) -> None:

@@ -52,7 +52,8 @@ def check_backward(
         Of the forward function: arrays, numbers, dicts and lists of them.
     upstream : array, tuple or dict, optional
         The gradient that comes from above, one for each output or by the name of the
-        parameter; 1 for a loss, random numbers (the same at each call) by default.
+        parameter; 1 for a loss, random numbers (the same at each call) by default, and what is
+        right is held at others.
     names : dict, optional
         Name in the backward function -> the variable of the forward function that it is the
         gradient of, where it is not called ``dX``, ``dL_dX``, ``X_grad``, ``grad_X`` or
@@ -122,17 +123,7 @@ def check_backward(
     if stop is not None:
         graded = [c for c in graded if done_before(c, judge)]
     source = runs.watch.source if runs.watch is not None else None
-    text = source.text if source is not None else lambda line: ""
-    first = first_wrong(graded)
-    judge.reread(first)
-    lines = [line_of(c, judge, text, c is first) for c in graded]
-    lines += [
-        Line(c.line, text(c.line), c.path, c.key, "unread",
-             f"not the gradient of {judge.variable(c) or 'that'} itself, and right in its use",
-             "", c.row)
-        for c in judge.unread
-    ]  # fmt: skip
-    lines.sort(key=lambda x: order_of(x, graded, judge.unread))
+    lines = lines_of(judge, graded)
     lines += [stop[0]] if stop is not None else []
     lost = line_of_no_return(judge.collector, judge.claims) if stop is None else None
     lines += [lost] if lost is not None else []
@@ -148,9 +139,33 @@ def check_backward(
     numbered = [(s.first + i, t) for s in once for i, t in enumerate(s.lines)]
     doubtful = {(n, s.text(n)) for s, n in left.values() if s is not None}
     note = note_of(judge, runs, why)
-    return BackwardReport(
+    report = BackwardReport(
         student.name, lines, numbered, not why, note, [*left], doubtful, aliases(lines)
     )
+    if upstream is None and report.ok and any(map(np.ndim, runs.upstream.values())):
+        # What is right for random numbers by their signs or sizes is wrong for these.
+        above: Any = [-3 * g for g in runs.upstream.values()]
+        above = above if len(above) > 1 else above[0]
+        second = None if shifted else backward
+        again = check_backward(forward, second, *inputs, upstream=above, names=names, passes=passes)
+        return report if again.ok else again
+    return report
+
+
+def lines_of(judge: Judge, graded: list[Claim]) -> list[Line]:
+    """The gradients that are graded or unread, in the order in which they were complete."""
+    source = judge.runs.watch.source if judge.runs.watch is not None else None
+    text = source.text if source is not None else lambda line: ""
+    first = first_wrong(graded)
+    judge.reread(first)
+    lines = [line_of(c, judge, text, c is first) for c in graded]
+    lines += [
+        Line(c.line, text(c.line), c.path, c.key, "unread",
+             f"not the gradient of {judge.variable(c) or 'that'} itself, and right in its use",
+             "", c.row)
+        for c in judge.unread
+    ]  # fmt: skip
+    return sorted(lines, key=lambda x: order_of(x, graded, judge.unread))
 
 
 def aliases(lines: list[Line]) -> dict[str, str]:
