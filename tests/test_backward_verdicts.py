@@ -561,3 +561,44 @@ def backward(A, caches):
 """
     weights = {f"W{k + 1}": G.normal(size=s) for k, s in enumerate(((3, 2), (2, 3), (3, 1)))}
     assert graded(source, ARGS[0], weights, passes="all").ok
+
+
+def test_one_gradient_again_in_the_place_of_others() -> None:
+    source = """import numpy as np
+def forward(x, params):
+    z = x @ params["W"] + params["b"]
+    return np.tanh(z), (x, z, params)
+def backward(dout, cache):
+    x, z, params = cache
+    dz = dout * (1 - np.tanh(z) ** 2)
+    grads = {"W": x.T @ dz, "b": dz.sum(0)}
+    dx = dz @ params["W"].T
+    return dx, grads
+"""
+    inputs = ARGS[0], {"W": G.normal(size=(3, 2)), "b": G.normal(size=2)}
+    assert graded(source, *inputs).ok
+    report = graded(source.replace("return dx, grads", "return dx, dx"), *inputs)
+    assert not report.ok and report.first_error is None
+    assert "in whose place [1] is returned" in report.note
+
+
+@pytest.mark.parametrize("fill", ["np.inf", "-np.inf", "np.nan", "1e308"])
+def test_entries_that_are_not_set_are_not_finite_and_warn_of_nothing(fill: str) -> None:
+    source = f"""import numpy as np
+def forward(x, k):
+    out = np.zeros((2, 2))
+    for i in range(2):
+        for j in range(2):
+            out[i, j] = np.mean(x[i*k:(i+1)*k, j*k:(j+1)*k])
+    return out, (x.shape, k)
+def backward(dout, cache):
+    shape, k = cache
+    dx = np.full(shape, {fill})
+    for a in range(k):
+        for b in range(k):
+            dx[a::k, b::k] = dout / k**2
+    return dx
+"""
+    assert graded(source, G.normal(size=(4, 4)), 2).ok
+    report = graded(source.replace("dx[a::k, b::k]", "dx[a::k, a::k]"), G.normal(size=(4, 4)), 2)
+    assert report.first_error.code.strip() == "dx[a::k, a::k] = dout / k**2"

@@ -119,7 +119,8 @@ def check_backward(
             f"{CHECK}: no gradient was found in {student.name}: call them dX, X_grad or grad_X "
             "after the variables of the forward function, or say names={'delta': 'z'}"
         )
-    judge, graded = judge.verdicts() if judge.claims else (judge, [])
+    with np.errstate(all="ignore"):  # a gradient may be inf, or nan
+        judge, graded = judge.verdicts() if judge.claims else (judge, [])
     if stop is not None:
         graded = [c for c in graded if done_before(c, judge)]
     source = runs.watch.source if runs.watch is not None else None

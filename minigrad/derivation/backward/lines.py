@@ -125,7 +125,9 @@ def places(
         return replaced(part, **{name: new if name == "target" else [new]}), words
 
     inside = names if within_it(aim.slice, ast.Compare) else whole
-    tried = factors(aim.slice, whole), chain(steps(aim.slice), slips(aim.slice, inside, shapes))
+    looked_up = isinstance(aim.slice, ast.Subscript)  # a row by its label is no multiple of it
+    multiples = iter(()) if looked_up else factors(aim.slice, whole)
+    tried = multiples, chain(steps(aim.slice), slips(aim.slice, inside, shapes))
     return [((kind, *moved(index, words)) for kind, index, words in f) for f in tried]
 
 

@@ -59,9 +59,13 @@ class Left:
         runs, layout = collector.runs, collector.layout
         final = runs.watch.final if runs.watch is not None else {}
         self.graded = {c.node for c in claims if c.returned}
-        self.known = [(h, h.place) for h in collector.answer
-                      if h.place is not None and layout.inputs[h.place] in self.graded]  # fmt: skip
+        known = [(h, h.place) for h in collector.answer
+                 if h.place is not None and layout.inputs[h.place] in self.graded]  # fmt: skip
+        places = [p for _, p in known]
+        self.known = [x for k, x in enumerate(known) if x[1] not in places[:k]]
         """What is returned and graded, and of which inputs."""
+        self.again = [x[0] for k, x in enumerate(known) if x[1] in places[:k]]
+        """What is a gradient that is returned before it."""
         free = layout.free(self.graded)
         self.inputs = [runs.inputs[i] for i in free]
         computed = {collector.first_of(c): c.path for c in claims if is_local(c.path, runs.watch)}
@@ -87,7 +91,7 @@ class Left:
         """The inputs that a gradient of cannot be left out: it is computed, or that of a part."""
         self.displacing: dict[str, str] = {}
         """What is handed out in the place of a gradient, and of which."""
-        for h in (*collector.ungraded, *collector.others):
+        for h in (*collector.ungraded, *collector.others, *self.again):
             level, places = self.displaced(h, collector)
             if places:
                 steps = h.steps[: level + 1]
@@ -106,7 +110,7 @@ class Left:
         """
         layout, free = collector.layout, collector.layout.free(self.graded)
         level = max((common(h.steps, x.steps) for x, _ in self.known), default=0)
-        if h.place is not None or len(h.steps) <= level:
+        if (h.place is not None and h not in self.again) or len(h.steps) <= level:
             return level, [i for i in free if h.place in (i, None)]
         step = h.steps[level]
         if isinstance(step, str):
