@@ -555,3 +555,63 @@ def test_a_sigmoid_written_out_is_called_so_and_nothing_else_is(k: int, words: s
     a = 1 / (1 + np.exp(-k * y))
     L = np.sum(a * u)
     says(check(L, {w: u * z.data}), "dL/dw", words, "missing_local_factor")
+
+
+class Asked:
+    """What slips of single operations ask of a search: edges, names, and a value by its edit."""
+
+    def __init__(self, y: mg.Tensor, *names: str) -> None:
+        self.edges = [(y.node, i) for i in range(len(names))]
+        self.names = names
+
+    def operand(self, node: Any, i: int) -> str:
+        return self.names[i]
+
+    def edited(self, edits: dict[Any, Any]) -> Any:
+        return next(iter(edits.values()))(1.0, None)
+
+
+def told(slip: Any, asked: Asked, **values: Any) -> list[tuple[Any, ...]]:
+    """What a slip yields, held against what its words are worth."""
+    found = list(slip.find(asked))
+    values |= {"log": np.log}
+    for value, wrong, right in found:
+        np.testing.assert_allclose(value, eval(wrong, values), err_msg=wrong)
+        assert not np.allclose(value, eval(right, values)), wrong
+    return found
+
+
+@pytest.mark.parametrize("p", [3.0, 2.5])
+def test_wrong_powers_are_what_they_are_called(p: float) -> None:
+    x, up = leaf([0.4, 1.3, 2.2]), leaf(p)
+    found = told(functions.powers, Asked(x**up, "x", "p"), x=x.data, p=p)
+    rights = [right for _, _, right in found]
+    assert rights[:5] == [rights[0]] * 5 and rights[5:] == ["x**p * log(x)"] * 5
+    np.testing.assert_allclose(eval(rights[0], {"x": x.data}), p * x.data ** (p - 1))
+
+
+def test_of_a_square_the_exponent_is_not_said_to_be_lowered() -> None:
+    values = [v for v, *_ in functions.powers.find(Asked(leaf([1.0, 2.0]) ** 2, "x"))]
+    np.testing.assert_array_equal(values[3], [0.0, 0.0])
+
+
+def test_wrong_quotients_are_what_they_are_called() -> None:
+    a, b = leaf([0.4, 1.3, -2.2]), leaf([1.7, -0.6, 3.1])
+    found = told(functions.quotients, Asked(a / b, "a", "b"), a=a.data, b=b.data)
+    assert len(found) == 5
+    np.testing.assert_allclose(eval(found[0][2], {"a": a.data, "b": b.data}), -a.data / b.data**2)
+
+
+def test_branches_of_a_kink() -> None:
+    x = leaf([-1.0, 0.0, 2.0])
+    found = list(functions.one_branch.find(Asked(mg.relu(x), "x")))
+    at = mg.grad(lambda x: mg.relu(x).sum())(x.data)[1]
+    negative = [([k, at, 1], f"negative side, where x < 0, is taken for {k}") for k in (0, 1, -1)]
+    positive = [([0, at, k], f"positive side, where x > 0, is taken for {k}") for k in (0, 1, -1)]
+    turned = [([1, 1, 0], "of the two sides of x = 0 is exchanged")]
+    assert len(found) == 7
+    for (value, words), (expected, said) in zip(found, negative + positive + turned, strict=True):
+        np.testing.assert_array_equal(value, expected)
+        assert words.endswith(said)
+    assert not list(functions.one_branch.find(Asked(mg.relu(leaf([0.0, 2.0])), "x")))
+    assert not list(functions.one_branch.find(Asked(mg.relu(leaf([0.0, -2.0])), "x")))
