@@ -324,14 +324,14 @@ class Known:
         self.path.write_text(json.dumps(data, separators=(",", ":")))
 
     def of_line(self, file: str, line: int) -> set[str]:
-        """Tests that run a line, or, where its statement began before, its function."""
+        """Tests that run a line, or, where its statement began before, or it is new, those near."""
         names, here = spots(file), self.lines.get(file, {})
         found = here.get(names[line])
         if found is None:
             function = names[line].partition("|")[0]
-            own = [line for line in names if names[line].partition("|")[0] == function]
-            before = [x for x in own if x < line and names[x] in here]
-            found = here[names[max(before)]] if function and before else []
+            own = [x for x, n in names.items() if n.partition("|")[0] == function and n in here]
+            near = min(own, key=lambda x: (x > line, abs(x - line)), default=None)
+            found = here[names[near]] if function and near is not None else []
         tests = list(self.tests)
         return {tests[i] for i in found if self.tests[tests[i]] is not None}
 

@@ -197,3 +197,16 @@ def test_log_sums_of_single_numbers() -> None:
     ):
         for mode in ("forward", "reverse"):
             np.testing.assert_array_equal(mg.jacobian(f, mode=mode)(x), np.eye(2))
+
+
+@pytest.mark.parametrize("keepdims", [False, True])
+@pytest.mark.parametrize("axis", [None, 0, -1, ()])
+@pytest.mark.parametrize("shape", [(3,), (2, 3)])
+def test_log_sums_of_rows_and_their_frames(shape: Any, axis: Any, keepdims: bool) -> None:
+    x, t = np.random.default_rng(0).normal(size=(2, *shape))
+    f = lambda x: mg.logsumexp(x, axis=axis, keepdims=keepdims)
+    value, slope = mg.jvp(f, (x,), (t,))
+    p = np.exp(x - mg.logsumexp(x, axis=axis, keepdims=True))
+    expected = np.sum(p * t, axis=axis, keepdims=keepdims)
+    np.testing.assert_allclose(slope, expected)
+    assert np.shape(slope) == np.shape(value) == np.shape(expected)
