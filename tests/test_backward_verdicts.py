@@ -602,3 +602,16 @@ def backward(dout, cache):
     assert graded(source, G.normal(size=(4, 4)), 2).ok
     report = graded(source.replace("dx[a::k, b::k]", "dx[a::k, a::k]"), G.normal(size=(4, 4)), 2)
     assert report.first_error.code.strip() == "dx[a::k, a::k] = dout / k**2"
+
+
+def test_gradients_that_are_gathered_from_call_to_call() -> None:
+    source = """import numpy as np
+grads = {"W": np.zeros((3, 2))}
+def forward(x, W):
+    return x @ W, (x, W)
+def backward(dout, cache):
+    x, W = cache
+    grads["W"] += x.T @ dout
+    return dout @ W.T, grads["W"]
+"""
+    assert graded(source, ARGS[0], G.normal(size=(3, 2))).ok

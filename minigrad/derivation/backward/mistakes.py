@@ -322,11 +322,12 @@ def _sides(f: ast.expr) -> Iterator[Repair]:
 def _turned_round(f: ast.expr, shapes: Mapping[str, Shape]) -> Iterator[Repair]:
     """``dout`` for ``dout[::-1]``, or the other way round: what goes through time backwards."""
     turned = [part for part in places(f, ast.Subscript) if written(part.slice) == "::-1"]
+    whole = [part.value for part in turned]
     for part in turned:
         words = f"{written(part)} stands where {written(part.value)} belongs"
         yield "order", changed(f, part, always(part.value)), words
     for x in places(f, ast.Name):
-        if x not in [part.value for part in turned] and shapes.get(written(x), ()) != ():
+        if x not in whole and shapes.get(written(x), ()) != ():
             words = f"{written(x)} stands where {written(x)}[::-1] belongs"
             yield "order", changed(f, x, always(name(f"{written(x)}[::-1]"))), words
 
