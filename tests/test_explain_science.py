@@ -552,3 +552,10 @@ def test_guards_of_rules_are_told_where_numbers_meet_them() -> None:
     x, y = mg.Tensor([0.0, 2.0], True, name="x"), mg.Tensor([3.0, 4.0], True, name="y")
     z = special.xlogy(x, y)
     assert "where(x == 0, 0, x/where(x == 0, 1, y))" in str(mg.explain(z, y))
+
+
+def test_a_symmetric_part_of_what_is_not_symmetric_is_no_reason() -> None:
+    A, x = param(3, 3), param(3)
+    L = x @ np.linalg.inv(A @ A.T + x) @ x
+    text = str(mg.explain(L, x, simplify=True))
+    assert "(A Aᵀ + x)⁻ᵀ" in text and "is symmetric" not in text

@@ -411,7 +411,16 @@ DEEP = 8
 
 
 def symmetric(b: Any, a: Operand, steps: int = DEEP) -> bool:
-    """Whether ``a`` equals its transpose: by how it is made, or a constant that does; noted."""
+    """Whether ``a`` equals its transpose, as `made_symmetric` tells; noted where it does."""
+    noted = dict(b.facts)
+    if made_symmetric(b, a, steps):
+        return True
+    b.facts = noted
+    return False
+
+
+def made_symmetric(b: Any, a: Operand, steps: int) -> bool:
+    """The same: by how it is made, or a constant that does."""
     if isinstance(a, Var) and (values := b.known.get(a)) is not None:
         square = values.ndim == 2 and values.shape[0] == values.shape[1]
         if not square or not np.allclose(values, values.T, rtol=1e-12, atol=0.0):
